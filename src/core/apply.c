@@ -547,14 +547,14 @@ void pawl__apply(struct ws *ws, struct tx *tx, struct tx_answer *ret)
 	answer_remember(ws, tx, ret);
 }
 
-void pawl__apply_expire(struct ws *ws, struct ws_entry *e, int64_t freed, int64_t due_us)
+void pawl__apply_expire(struct ws *ws, struct ws_entry *account, int64_t freed, int64_t due_us)
 {
-	struct account *a = &e->row.account;
+	struct account *a = &account->row.account;
 
-	PRE(e->kind == ROW_ACCOUNT && e->present && freed >= 0 && freed <= a->held);
+	PRE(account->kind == ROW_ACCOUNT && account->present && freed >= 0 && freed <= a->held);
 	a->due_us = due_us;
 	a->held -= freed;
 	if (freed > 0)
 		a->version = pawl__ws_expiry_revision(ws);
-	e->dirty = true;
+	account->dirty = true;
 }

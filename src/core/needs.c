@@ -42,15 +42,15 @@ static struct ws_entry *want_prefixed(struct ws *ws, struct str prefix, struct s
 /* rows: stock:SKU and sold:SKU of each line, then the two of the payment. */
 static void order_named(struct ws *ws, struct op *op)
 {
-	const uint32_t n = op->u.order.lines_len;
+	const size_t n = op->u.order.lines_len;
 
-	op->rows_len = 2 * n + (op->u.order.has_pay ? 2 : 0);
+	op->rows_len = 2 * op->u.order.lines_len + (op->u.order.has_pay ? 2 : 0);
 	op->rows = arena_array(ws->arena, struct ws_entry *, op->rows_len);
 	if (op->rows == NULL) {
 		ws->failed = true;
 		return;
 	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct str sku = op->u.order.lines[i].sku;
 
 		op->rows[2 * i] = want_prefixed(ws, STR("stock:"), sku);
@@ -127,6 +127,7 @@ static bool hold_hangs(struct ws *ws, const struct ws_entry *e)
 {
 	const struct ws_entry *from, *to;
 
+	INVARIANT(e != NULL); /* named before, or ws->failed */
 	if (!e->loaded)
 		return false;
 	if (!e->present)
@@ -142,6 +143,7 @@ static bool order_hangs(struct ws *ws, struct op *op)
 	const struct ws_entry *e = op->row[0];
 	bool all = true;
 
+	INVARIANT(e != NULL);
 	if (!e->loaded)
 		return false;
 	if (!e->present)
@@ -157,6 +159,7 @@ static bool order_hangs(struct ws *ws, struct op *op)
 			op->rows[i] =
 				pawl__ws_want_number(ws, ROW_HOLD, e->row.order.number + 1 + i);
 	}
+	INVARIANT(op->rows != NULL || op->rows_len == 0);
 	for (uint32_t i = 0; i < op->rows_len && !ws->failed; i++)
 		all = hold_hangs(ws, op->rows[i]) && all;
 	return all;
@@ -172,6 +175,7 @@ static bool op_hangs(struct ws *ws, struct op *op)
 		return order_hangs(ws, op);
 	for (unsigned i = 0; i < ARRAY_LEN(op->row); i++)
 		all = all && (op->row[i] == NULL || op->row[i]->loaded);
+	INVARIANT(op->rows != NULL || op->rows_len == 0);
 	for (uint32_t i = 0; i < op->rows_len; i++)
 		all = all && op->rows[i]->loaded;
 	return all;

@@ -92,10 +92,10 @@ static enum pawl_status order_move(struct step *s, struct ws_entry *const pair[2
 
 static enum pawl_status order_moves(struct step *s, const struct op *op, int64_t expires_us)
 {
-	const uint32_t n = op->u.order.lines_len;
+	const size_t n = op->u.order.lines_len;
 	enum pawl_status st;
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (!op->rows[2 * i]->present || !op->rows[2 * i + 1]->present)
 			return pawl__step_not_found(s, "no such item");
 		st = order_move(s, &op->rows[2 * i], op->u.order.lines[i].quantity, expires_us);

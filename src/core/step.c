@@ -206,13 +206,14 @@ static enum pawl_status hold_apply(struct step *s, struct ws_entry *e, const str
 	return PAWL_OK;
 }
 
-enum pawl_status pawl__step_capture(struct step *s, struct ws_entry *e, int64_t amount, bool final)
+enum pawl_status pawl__step_capture(struct step *s, struct ws_entry *hold, int64_t amount,
+                                    bool final)
 {
-	const struct hold *h = &e->row.hold;
+	const struct hold *h = &hold->row.hold;
 	struct hold_step how;
 	enum pawl_status st;
 
-	if (!e->present)
+	if (!hold->present)
 		return pawl__step_not_found(s, "no such hold");
 	st = pawl__hold_capture(h, s->ws->now_us, amount, final, &how);
 	if (st == PAWL_E_INSUFFICIENT) {
@@ -223,25 +224,25 @@ enum pawl_status pawl__step_capture(struct step *s, struct ws_entry *e, int64_t 
 	}
 	if (st != PAWL_OK)
 		return pawl__step_hold_refuse(
-			s, st, e->number,
+			s, st, hold->number,
 			pawl__hold_state_name(pawl__hold_state(h, s->ws->now_us)));
-	return hold_apply(s, e, &how);
+	return hold_apply(s, hold, &how);
 }
 
-enum pawl_status pawl__step_release(struct step *s, struct ws_entry *e)
+enum pawl_status pawl__step_release(struct step *s, struct ws_entry *hold)
 {
-	const struct hold *h = &e->row.hold;
+	const struct hold *h = &hold->row.hold;
 	struct hold_step how;
 	enum pawl_status st;
 
-	if (!e->present)
+	if (!hold->present)
 		return pawl__step_not_found(s, "no such hold");
 	st = pawl__hold_release(h, s->ws->now_us, &how);
 	if (st != PAWL_OK)
 		return pawl__step_hold_refuse(
-			s, st, e->number,
+			s, st, hold->number,
 			pawl__hold_state_name(pawl__hold_state(h, s->ws->now_us)));
-	return hold_apply(s, e, &how);
+	return hold_apply(s, hold, &how);
 }
 
 enum pawl_status pawl__step_emit(struct step *s, struct str topic, struct str key, struct str body,

@@ -274,6 +274,7 @@ struct job *pawl__ws_job(struct ws *ws)
 
 bool pawl__ws_answer(struct ws *ws, struct ws_entry *e)
 {
+	/* The list is of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	struct ws_entry **slot = LIST_SLOT(ws, answers);
 
 	if (slot == NULL)
