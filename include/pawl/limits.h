@@ -20,12 +20,12 @@
 #define PAWL_REQUEST_ID_MAX 128          /* bytes of X-Request-Id */
 
 /* one transaction */
-#define PAWL_OPS_MAX         256       /* operations */
+#define PAWL_OPS_MAX         256               /* operations */
 #define PAWL_TX_BYTES_MAX    (4 * 1024 * 1024) /* strings and values of a transaction of libpawl */
-#define PAWL_LINES_MAX       256       /* lines of one order */
-#define PAWL_HOLD_TTL_MAX_S  31536000  /* one year */
-#define PAWL_JOB_DELAY_MAX_S 31536000  /* one year */
-#define PAWL_AMOUNT_MAX      INT64_MAX /* of one operation; at least 1 */
+#define PAWL_LINES_MAX       256               /* lines of one order */
+#define PAWL_HOLD_TTL_MAX_S  31536000          /* one year */
+#define PAWL_JOB_DELAY_MAX_S 31536000          /* one year */
+#define PAWL_AMOUNT_MAX      INT64_MAX         /* of one operation; at least 1 */
 
 /* the front */
 #define PAWL_BODY_MAX          (1024 * 1024) /* bytes of a request body; above: 413 */
@@ -37,17 +37,19 @@
 #define PAWL_CONNS_MAX_DEFAULT 10000 /* open connections; above: 503 and close */
 #define PAWL_HEAD_TIMEOUT_MS   10000 /* from first byte to the end of the fields; above: 408 */
 #define PAWL_BODY_TIMEOUT_MS   30000 /* from the end of the fields to the end of the body */
-#define PAWL_IDLE_TIMEOUT_MS   120000 /* between requests */
-#define PAWL_WRITE_TIMEOUT_MS  30000  /* without progress in writing an answer */
-#define PAWL_LINGER_TIMEOUT_MS 2000   /* for a peer to read the last answer and go */
-#define PAWL_UNSENT_MAX (16 * 1024 * 1024) /* bytes of answers a peer has not taken; then closed */
+#define PAWL_IDLE_TIMEOUT_MS   120000             /* between requests */
+#define PAWL_WRITE_TIMEOUT_MS  30000              /* without progress in writing an answer */
+#define PAWL_LINGER_TIMEOUT_MS 2000               /* for a peer to read the last answer and go */
+#define PAWL_UNSENT_MAX        (16 * 1024 * 1024) /* bytes of answers a peer has not taken; then closed */
 
 /* the engine */
-#define PAWL_QUEUE_MAX_DEFAULT          65536 /* requests waiting; above: 503 overloaded */
-#define PAWL_BATCH_MAX_DEFAULT          2048  /* requests in one commit */
-#define PAWL_BATCH_RETRIES_MAX          5     /* batches redone after a refusal of the store */
-#define PAWL_DEADLINE_MS_DEFAULT        10000 /* from arrival to the start of the batch */
-#define PAWL_ANSWER_RETENTION_S_DEFAULT 86400 /* published lifetime of an idempotency key */
-#define PAWL_CLOCK_STEP_MAX_S_DEFAULT   300   /* a larger step forward pauses expiry */
+#define PAWL_QUEUE_MAX_DEFAULT          65536     /* requests waiting; above: 503 overloaded */
+#define PAWL_BATCH_MAX_DEFAULT          2048      /* requests in one commit */
+#define PAWL_BATCH_RETRIES_MAX          5         /* batches redone after a refusal of the store */
+#define PAWL_DEADLINE_MS_DEFAULT        10000     /* from arrival to the start of the batch */
+#define PAWL_DEADLINE_MS_MAX            86400000  /* one day */
+#define PAWL_ANSWER_RETENTION_S_DEFAULT 86400     /* published lifetime of an idempotency key */
+#define PAWL_ANSWER_RETENTION_S_MAX     315360000 /* ten years */
+#define PAWL_CLOCK_STEP_MAX_S_DEFAULT   300       /* a larger step forward pauses expiry */
 
 #endif /* PAWL_LIMITS_H */

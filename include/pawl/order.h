@@ -60,13 +60,16 @@ struct pawl_order {
 	const struct pawl_order_line *lines;
 	size_t lines_len;     /* 1 to PAWL_LINES_MAX */
 	const char *customer; /* at most PAWL_CUSTOMER_MAX bytes of UTF-8; NULL = none */
-	int64_t hold_s;       /* reserve for so long, at most PAWL_HOLD_TTL_MAX_S; 0 = sell at once */
+	int64_t hold_s; /* reserve for so long, at most PAWL_HOLD_TTL_MAX_S; 0 = sell at once */
 	const char *pay_from; /* pay in the same commit, or hold the money as long; NULL = no */
 	const char *pay_to;
 	int64_t pay_amount;
 };
 
-#define PAWL_ORDER_INIT { sizeof(struct pawl_order), NULL, 0, NULL, 0, NULL, NULL, 0 }
+#define PAWL_ORDER_INIT                                                                            \
+	{                                                                                          \
+		sizeof(struct pawl_order), NULL, 0, NULL, 0, NULL, NULL, 0                         \
+	}
 
 /* Commit pawl_tx_order, pawl_tx_confirm, pawl_tx_cancel and wait. key: the idempotency key; NULL =
  * nothing is remembered. Returns as pawl_tx_commit does. */

@@ -75,7 +75,10 @@ struct pawl_options {
 	                       bytes; NULL = "anonymous", as over HTTP without a token */
 };
 
-#define PAWL_OPTIONS_INIT { sizeof(struct pawl_options), 0, 0, 0, 0, 0, NULL }
+#define PAWL_OPTIONS_INIT                                                                          \
+	{                                                                                          \
+		sizeof(struct pawl_options), 0, 0, 0, 0, 0, NULL                                   \
+	}
 
 /*
  * Open a store and start its lane, the one thread that commits.
@@ -104,10 +107,10 @@ PAWL_EXPORT void pawl_drain(struct pawl *p);
 PAWL_EXPORT void pawl_close(struct pawl *p);
 
 struct pawl_health {
-	bool writable;      /* false: a fault such as a failed fsync; every write is refused for good */
-	bool draining;      /* pawl_drain was called */
-	bool clock_stepped; /* the clock jumped ahead: holds expire at the old pace */
-	uint32_t queued;    /* transactions waiting now */
+	bool writable; /* false: a fault such as a failed fsync; every write is refused for good */
+	bool draining; /* pawl_drain was called */
+	bool clock_stepped;               /* the clock jumped ahead: holds expire at the old pace */
+	uint32_t queued;                  /* transactions waiting now */
 	char detail[PAWL_ERROR_TEXT_MAX]; /* of the fault; "" = none */
 };
 

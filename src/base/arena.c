@@ -21,20 +21,19 @@ void pawl__arena_init(struct arena *a, size_t block_len, size_t max)
 	*a = (struct arena){ .block_len = block_len, .max = max, .keep = block_len };
 }
 
-static void blocks_free(struct arena *a, struct arena_block *b)
-{
-	while (b != NULL) {
-		struct arena_block *next = b->next;
-
-		a->used -= b->len;
-		free(b);
-		b = next;
-	}
-}
-
 void pawl__arena_keep(struct arena *a, size_t bytes)
 {
 	a->keep = bytes;
+}
+
+/* Free the first block of a list. */
+static void block_drop(struct arena *a, struct arena_block **list)
+{
+	struct arena_block *b = *list;
+
+	*list = b->next;
+	a->used -= b->len;
+	free(b);
 }
 
 static struct arena_block *block_get(struct arena *a, size_t len)
@@ -51,8 +50,8 @@ static struct arena_block *block_get(struct arena *a, size_t len)
 	if (len < a->block_len)
 		len = a->block_len;
 	/* A spare too small for this counts too, and must not take the place that is left. */
-	if (len > a->max - a->used)
-		blocks_free(a, TAKE_PTR(a->spare));
+	while (a->spare != NULL && len > a->max - a->used)
+		block_drop(a, &a->spare);
 	if (!num_size_add(a->used, len, &used) || used > a->max ||
 	    !num_size_add(len, sizeof(*b), &size))
 		return NULL;
@@ -124,27 +123,27 @@ struct str pawl__arena_str(struct arena *a, struct str s)
 
 void pawl__arena_reset(struct arena *a)
 {
-	struct arena_block *b = TAKE_PTR(a->head);
+	while (a->head != NULL) {
+		struct arena_block *b = a->head;
 
-	/* Ordinary blocks stay up to the bound; the rest of a burst goes back to the heap. */
-	while (b != NULL) {
-		struct arena_block *next = b->next;
-
-		b->next = NULL;
-		if (b->len == a->block_len && a->used <= a->keep) {
-			b->next = a->spare;
-			a->spare = b;
-		} else {
-			blocks_free(a, b);
+		if (b->len != a->block_len) {
+			block_drop(a, &a->head);
+			continue;
 		}
-		b = next;
+		a->head = b->next;
+		b->next = a->spare;
+		a->spare = b;
 	}
+	/* Last, so that neither order nor size of what was handed out decides what stays. */
+	while (a->spare != NULL && a->used > a->keep)
+		block_drop(a, &a->spare);
 	a->failed = false;
 }
 
 void pawl__arena_deinit(struct arena *a)
 {
-	blocks_free(a, TAKE_PTR(a->head));
-	blocks_free(a, TAKE_PTR(a->spare));
+	pawl__arena_reset(a);
+	while (a->spare != NULL)
+		block_drop(a, &a->spare);
 	POST(a->used == 0);
 }

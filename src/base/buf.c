@@ -10,7 +10,8 @@
 
 void pawl__buf_init_fixed(struct buf *b, char *mem, size_t cap)
 {
-	*b = (struct buf){ .data = mem, .cap = cap, .max = cap };
+	*b = (struct buf){ .cap = cap, .max = cap };
+	b->data = mem;
 }
 
 void pawl__buf_init(struct buf *b, size_t max)

@@ -49,12 +49,12 @@ const struct status_row *pawl__status_row(enum pawl_status st)
 {
 	static const struct status_row rows[] = {
 #define X(name, num, code, http, exit, retry, text)                                                \
-	{ PAWL_##name, code, text, http, exit, PAWL_RETRY_##retry },
+	{ code, text, PAWL_##name, http, exit, PAWL_RETRY_##retry },
 		PAWL_STATUS_MAP(X)
 #undef X
 	};
 	static const struct status_row internal = {
-		PAWL_E_INTERNAL, "internal", "internal error", 500, 1, PAWL_RETRY_NEVER
+		"internal", "internal error", PAWL_E_INTERNAL, 500, 1, PAWL_RETRY_NEVER
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

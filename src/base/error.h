@@ -22,9 +22,9 @@ enum pawl_status pawl__error_native(struct pawl_error *err, enum pawl_status st,
 
 /* A row of the status table: what pawl_status_* look up one by one. Never NULL. */
 struct status_row {
-	enum pawl_status status;
 	const char *code;
 	const char *text;
+	enum pawl_status status;
 	int http;
 	int exit;
 	enum pawl_retry retry;

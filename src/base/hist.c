@@ -11,7 +11,7 @@ static unsigned hist_index(uint64_t v)
 
 	if (v < HIST_SUB)
 		return (unsigned)v;
-	shift = 63u - (unsigned)__builtin_clzll(v) - HIST_SUB_BITS;
+	shift = 63U - (unsigned)__builtin_clzll(v) - HIST_SUB_BITS;
 	return ((shift + 1) << HIST_SUB_BITS) + (unsigned)((v >> shift) - HIST_SUB);
 }
 

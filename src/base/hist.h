@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-#define HIST_SUB_BITS 5u
-#define HIST_BUCKETS  ((64u - HIST_SUB_BITS + 1u) << HIST_SUB_BITS)
+#define HIST_SUB_BITS 5U
+#define HIST_BUCKETS  ((64U - HIST_SUB_BITS + 1U) << HIST_SUB_BITS)
 
 struct hist {
 	uint64_t count;

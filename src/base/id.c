@@ -33,8 +33,9 @@ bool pawl__id_parse(struct str s, int64_t *ret)
 			return false;
 		v = v << 5 | (uint64_t)(at - id_digits);
 	}
-	if (v == 0 || v > INT64_MAX)
+	if (v == 0)
 		return false;
+	INVARIANT(v <= INT64_MAX);
 	*ret = (int64_t)v;
 	return true;
 }

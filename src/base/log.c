@@ -44,9 +44,10 @@ static void line_text(struct buf *line, enum log_level level, struct str msg)
 	}
 	/* A line feed in a message would forge a second line, an escape the terminal's state. */
 	for (size_t i = 0; i < msg.len; i++) {
-		const unsigned char c = (unsigned char)msg.ptr[i];
+		const char c = msg.ptr[i];
+		const bool control = (unsigned char)c < 0x20 || c == 0x7f;
 
-		pawl__buf_putc(line, c < 0x20 || c == 0x7f ? ' ' : msg.ptr[i]);
+		pawl__buf_put(line, control ? " " : &c, 1);
 	}
 }
 

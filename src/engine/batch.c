@@ -183,6 +183,8 @@ static void answer_give(struct engine *e, struct lane_request *rq, const struct 
 {
 	struct engine_metrics *m = &e->metrics;
 
+	if (rq == &e->sweep_request)
+		return; /* nobody waited for it */
 	pawl__hist_put(&m->wait_us, (uint64_t)(pawl__clock_mono_us() - rq->submitted_us));
 	if (a->replayed)
 		m->replayed++;

@@ -43,15 +43,11 @@ int64_t pawl__engine_now(struct engine *e)
 	return c->high_water_us;
 }
 
-static void deadline_in(struct timespec *ts, int64_t us)
+static struct timespec deadline_in(int64_t us)
 {
-	(void)clock_gettime(CLOCK_MONOTONIC, ts);
-	ts->tv_sec += us / 1000000;
-	ts->tv_nsec += (us % 1000000) * 1000;
-	if (ts->tv_nsec >= 1000000000) {
-		ts->tv_sec++;
-		ts->tv_nsec -= 1000000000;
-	}
+	const int64_t at_us = pawl__clock_mono_us() + us;
+
+	return (struct timespec){ .tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000 };
 }
 
 static void *lane_main(void *arg)
@@ -61,9 +57,8 @@ static void *lane_main(void *arg)
 
 	do {
 		const int64_t sleep_us = pawl__lane_turn(e);
-		struct timespec until;
+		const struct timespec until = deadline_in(sleep_us);
 
-		deadline_in(&until, sleep_us);
 		(void)pthread_mutex_lock(&e->mu);
 		if (e->head == NULL && !e->stop && sleep_us > 0)
 			(void)pthread_cond_timedwait(&e->wake, &e->mu, &until);

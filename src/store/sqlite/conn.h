@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sqlite/conn - one connection with its statements, and the one way to run them.
+ *
+ * A statement is taken with conn_stmt, bound, stepped, and reset in the same function. Bound strings
+ * are SQLITE_STATIC: they must live until that reset. The result of a bind is not looked at: it
+ * fails only for a wrong index (a bug, found by the first test) or a string of more than 10^9 bytes,
+ * and then binds NULL, which every text column refuses.
+ * Threads: one at a time; connections are opened without SQLite's own mutex.
+ */
+#ifndef PAWL_STORE_SQLITE_CONN_H
+#define PAWL_STORE_SQLITE_CONN_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/compiler.h"
+#include "base/str.h"
+#include "pawl/error.h"
+#include "store/sqlite/sql.h"
+
+#define CONN_CACHE_KIB 32768 /* of pages, a connection */
+#define CONN_BUSY_MS   100   /* how long to wait for a lock that only a foreign program can hold */
+
+struct conn {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[SQL_STATEMENTS]; /* NULL where it is the writer's alone */
+};
+
+enum conn_kind { CONN_WRITER, CONN_READER };
+
+/* Opens and sets the pragmas; prepares nothing: the schema may have to be made first. vfs NULL = the
+ * default. On failure the conn is closed. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_open(struct conn *c, const char *path, const char *vfs,
+                                                 enum conn_kind kind, struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl__conn_prepare(struct conn *c, enum conn_kind kind,
+                                                    struct pawl_error *err);
+/* checkpoint false: leave the WAL as it is, also when this is the last connection. */
+void pawl__conn_close(struct conn *c, bool checkpoint);
+
+/* The status of a SQLite result, with its text; keeps the extended code. rc is an error. */
+enum pawl_status pawl__conn_fail(const struct conn *c, int rc, struct pawl_error *err);
+
+/* Several statements without parameters or rows. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_exec(struct conn *c, const char *sql,
+                                                 struct pawl_error *err);
+
+/* Step a statement that returns no row, and reset it. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_run(struct conn *c, enum sql which,
+                                                struct pawl_error *err);
+
+/* Step a statement that changes exactly one row: any other number is PAWL_E_CORRUPT. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_run_one(struct conn *c, enum sql which,
+                                                    struct pawl_error *err);
+
+/* Step a statement for its next row. *ret_row false: no more, and it is reset. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_row(struct conn *c, enum sql which, bool *ret_row,
+                                                struct pawl_error *err);
+
+/* The integer in the first column of the only row of a statement, and reset it. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_number(struct conn *c, enum sql which, int64_t *ret,
+                                                   struct pawl_error *err);
+
+/* End the transaction that may be open. If that fails (SQLite may have ended it by itself, after a
+ * fault) it is gone as well: nothing follows from it. */
+void pawl__conn_end(struct conn *c, enum sql how);
+
+static inline sqlite3_stmt *conn_stmt(const struct conn *c, enum sql which)
+{
+	return c->stmt[which];
+}
+
+static inline void conn_reset(struct conn *c, enum sql which)
+{
+	(void)sqlite3_reset(c->stmt[which]);
+}
+
+static inline void bind_i64(sqlite3_stmt *st, int i, int64_t v)
+{
+	(void)sqlite3_bind_int64(st, i, v);
+}
+
+static inline void bind_str(sqlite3_stmt *st, int i, struct str s)
+{
+	/* A NULL pointer would bind NULL. */
+	(void)sqlite3_bind_text64(st, i, s.len == 0 ? "" : s.ptr, s.len, SQLITE_STATIC,
+	                          SQLITE_UTF8);
+}
+
+static inline void bind_blob(sqlite3_stmt *st, int i, const void *p, size_t len)
+{
+	(void)sqlite3_bind_blob64(st, i, p, len, SQLITE_STATIC);
+}
+
+/* Valid until the next step or reset of st. */
+static inline struct str column_str(sqlite3_stmt *st, int i)
+{
+	const void *p = sqlite3_column_blob(st, i);
+
+	return (struct str){ p, (size_t)sqlite3_column_bytes(st, i) };
+}
+
+#endif /* PAWL_STORE_SQLITE_CONN_H */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stores.h"
+
+#include <dirent.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+/* A later store is added here and must pass as it is. */
+const struct store_kind store_kinds[] = {
+	{ "memory", "memory:" },
+	{ "sqlite", "sqlite:%s/pawl.db" },
+};
+const size_t store_kinds_len = ARRAY_LEN(store_kinds);
+
+const struct store_kind *store_kind_now;
+enum engine_mode engine_mode_now;
+
+static void dir_remove(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) !=
+	       NULL) { /* NOLINT(concurrency-mt-unsafe): one stream, one thread */
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			(void)unlinkat(dirfd(d), e->d_name, 0);
+	}
+	(void)closedir(d);
+	(void)rmdir(path);
+}
+
+enum pawl_status fixture_open(struct fixture *f, const struct store_options *o, struct store **ret,
+                              struct pawl_error *err)
+{
+	char url[128];
+	struct str before = pawl__str_of(f->kind->url);
+	const char *mark = strstr(f->kind->url, "%s");
+
+	if (mark == NULL)
+		return pawl__store_open(f->kind->url, o, ret, err);
+	before.len = (size_t)(mark - f->kind->url);
+	(void)snprintf(url, sizeof(url), "%.*s%s%s", (int)before.len, before.ptr, f->dir, mark + 2);
+	return pawl__store_open(url, o, ret, err);
+}
+
+static void store_start(struct fixture *f)
+{
+	const struct store_options o = { .retention_us = STORES_RETENTION_US };
+	struct pawl_error err = { 0 };
+	struct store *s;
+
+	if (fixture_open(f, &o, &s, &err) != PAWL_OK)
+		fail_msg("the store does not open: %s", err.text);
+	f->store = kit_clock_store(&f->clock, s);
+}
+
+static void engine_start(struct fixture *f)
+{
+	const struct engine_options o = { .retention_us = STORES_RETENTION_US, .sweep_us = -1 };
+
+	assert_true(kit_start(&f->kit, f->store, f->mode, &o));
+}
+
+int fixture_setup_bare(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->kind = store_kind_now;
+	f->mode = engine_mode_now;
+	(void)snprintf(f->dir, sizeof(f->dir), "conformance-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->clock.real_us = KIT_START_US;
+	f->clock.mono_us = KIT_SECOND;
+	kit_read_init(&f->read);
+	kit_tx_init(&f->tx);
+	store_start(f);
+	*state = f;
+	return 0;
+}
+
+int fixture_setup(void **state)
+{
+	(void)fixture_setup_bare(state);
+	engine_start(*state);
+	return 0;
+}
+
+static void store_stop(struct fixture *f)
+{
+	if (f->kit.engine != NULL)
+		kit_stop(&f->kit);
+	else
+		store_close(f->store);
+	f->store = NULL;
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	store_stop(f);
+	kit_read_deinit(&f->read);
+	kit_tx_deinit(&f->tx);
+	dir_remove(f->dir);
+	free(f);
+	return 0;
+}
+
+bool fixture_reopen(struct fixture *f)
+{
+	const bool engine = f->kit.engine != NULL;
+
+	if ((f->store->ops->caps & STORE_CAP_DURABLE) == 0)
+		return false;
+	store_stop(f);
+	store_start(f);
+	if (engine)
+		engine_start(f);
+	return true;
+}
+
+int stores_run(const char *suite, const struct CMUnitTest *tests, size_t len, bool with_engine)
+{
+	static const char *const modes[] = { [ENGINE_THREAD] = "thread", [ENGINE_LOOP] = "loop" };
+	int failed = 0;
+
+	INVARIANT(sodium_init() >= 0);
+	for (size_t i = 0; i < store_kinds_len; i++) {
+		for (int mode = ENGINE_THREAD; mode <= (with_engine ? ENGINE_LOOP : 0); mode++) {
+			char name[64];
+
+			store_kind_now = &store_kinds[i];
+			engine_mode_now = (enum engine_mode)mode;
+			(void)snprintf(name, sizeof(name), "%s on %s%s%s", suite,
+			               store_kinds[i].name, with_engine ? ", " : "",
+			               with_engine ? modes[mode] : "");
+			failed += _cmocka_run_group_tests(name, tests, len, NULL, NULL);
+		}
+	}
+	return failed;
+}
+
+void expect_code(const struct kit_answer *a, enum pawl_status code, int32_t op)
+{
+	if (a->code != code || a->op != op)
+		fail_msg("expected %s at operation %d, was %s at %d: %s", pawl_status_code(code),
+		         op, pawl_status_code(a->code), a->op, a->body);
+	if (code != PAWL_OK)
+		assert_int_equal(a->http, pawl_status_http(code));
+}
+
+void expect_has(const struct kit_answer *a, const char *text)
+{
+	if (!kit_has(a, text))
+		fail_msg("expected %s in %s", text, a->body);
+}
+
+const struct kit_answer *run_ok(struct fixture *f)
+{
+	const struct kit_answer *a = kit_run(&f->kit, &f->tx);
+
+	expect_code(a, PAWL_OK, -1);
+	return a;
+}
+
+const struct kit_answer *run_refused(struct fixture *f, enum pawl_status code, int32_t op)
+{
+	const struct kit_answer *a = kit_run(&f->kit, &f->tx);
+
+	expect_code(a, code, op);
+	assert_int_equal(a->revision, 0);
+	return a;
+}
+
+const struct account *read_account(struct fixture *f, const char *id)
+{
+	const struct ws_entry *e = kit_read_row(&f->read, &f->kit, ROW_ACCOUNT, id);
+
+	if (e == NULL)
+		fail_msg("there is no account %s", id);
+	return &e->row.account;
+}
+
+void expect_account(struct fixture *f, const char *id, int64_t balance, int64_t held)
+{
+	const struct account *a = read_account(f, id);
+
+	assert_int_equal(a->balance, balance);
+	assert_int_equal(a->held, held);
+}
+
+void expect_clean(struct fixture *f)
+{
+	struct store_audit audit;
+
+	assert_int_equal(kit_audit(&f->kit, &audit), 0);
+	assert_true(audit.checks > 0);
+}
+
+void two_accounts(struct fixture *f, int64_t amount)
+{
+	kit_tx_reset(&f->tx);
+	kit_account(&f->tx, "a", "EUR", 0);
+	kit_account(&f->tx, "b", "EUR", 0);
+	if (amount > 0)
+		kit_transfer(&f->tx, "world:EUR", "a", amount);
+	(void)run_ok(f);
+	kit_tx_reset(&f->tx);
+}

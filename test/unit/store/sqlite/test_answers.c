@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The index of answers against a model that simply remembers: random keys, rollbacks, closes and
+ * kills at random moments, expiry, hashes that collide - with runs of 40 answers, so that a few
+ * thousand answers take every path that millions would.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/rng.h"
+#include "kit.h"
+
+#define KEYS      300u
+#define BATCH_MAX 24u
+#define RETENTION INT64_C(1000)
+
+struct model {
+	struct kit *k;
+	struct rng rng;
+	bool alone; /* without a store: what would be there? */
+	bool dies;  /* in the next batch, before its commit */
+	int64_t now_us;
+	int64_t at_us[KEYS]; /* of the latest answer; 0 = none yet */
+	int64_t body[KEYS];  /* which it was */
+	int64_t bodies;      /* given so far */
+	uint32_t some[KEYS]; /* the keys, shuffled */
+};
+
+static void model_init(struct model *m, struct kit *k, uint64_t seed)
+{
+	*m = (struct model){ .k = k, .now_us = KIT_START_US };
+	rng_init(&m->rng, seed);
+	for (uint32_t i = 0; i < KEYS; i++)
+		m->some[i] = i;
+	k->opt.retention_us = RETENTION;
+	k->tuned = true;
+	k->tuning = (struct answers_tuning){ .run_max = 40,
+		                             .slice_min = 3,
+		                             .filters_max = 320,
+		                             .hash_mask = UINT64_MAX };
+}
+
+/* Two callers with the same keys. */
+static struct ws_entry *model_want(struct model *m, uint32_t key)
+{
+	char *text = pawl__arena_alloc(&m->k->arena, 16);
+
+	assert_non_null(text);
+	(void)snprintf(text, 16, "key-%u", (unsigned)key / 2);
+	return pawl__ws_want_answer(&m->k->ws, key % 2 ? STR("") : STR("someone"), kit_str(text));
+}
+
+static bool model_there(const struct model *m, uint32_t key, int64_t now_us)
+{
+	return m->at_us[key] != 0 && m->at_us[key] + RETENTION > now_us;
+}
+
+static void model_check(const struct model *m, const struct ws_entry *e, uint32_t key)
+{
+	char body[32];
+
+	assert_true(e->loaded);
+	if (e->present != model_there(m, key, m->k->ws.now_us))
+		fail_msg("key %u is %sthere at %lld, its answer is of %lld", (unsigned)key,
+		         e->present ? "" : "not ", (long long)m->k->ws.now_us,
+		         (long long)m->at_us[key]);
+	if (!e->present)
+		return;
+	(void)snprintf(body, sizeof(body), "{\"n\":%lld}", (long long)m->body[key]);
+	assert_int_equal(e->row.answer.at_us, m->at_us[key]);
+	assert_true(str_eq(e->row.answer.body, kit_str(body)));
+	assert_int_equal(e->row.answer.fingerprint[31], 0x5a);
+	assert_int_equal(e->row.answer.http, 201);
+}
+
+/* Take len different keys into m->some[0 .. len). */
+static void model_draw(struct model *m, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		const uint32_t j = i + (uint32_t)pawl__rng_below(&m->rng, KEYS - i);
+		const uint32_t key = m->some[j];
+
+		m->some[j] = m->some[i];
+		m->some[i] = key;
+	}
+}
+
+static void model_answer(struct model *m, struct ws_entry *e, uint32_t key)
+{
+	char body[32];
+
+	m->at_us[key] = m->now_us;
+	m->body[key] = ++m->bodies;
+	(void)snprintf(body, sizeof(body), "{\"n\":%lld}", (long long)m->body[key]);
+	if (!m->alone)
+		kit_answer(m->k, e, body);
+}
+
+static void model_finish(struct model *m, bool keep)
+{
+	struct kit *k = m->k;
+
+	pawl__ws_keep(&k->ws);
+	assert_int_equal(store_flush(k->store, &k->ws, &k->err), PAWL_OK);
+	if (m->dies)
+		_exit(0);
+	if (keep)
+		assert_int_equal(store_commit(k->store, &k->err), PAWL_OK);
+	else
+		store_rollback(k->store);
+}
+
+/* A batch that asks for some keys and answers those that are not there; one in five is rolled
+ * back. */
+static void model_batch(struct model *m)
+{
+	const struct model before = *m;
+	const uint32_t len = 1 + (uint32_t)pawl__rng_below(&m->rng, BATCH_MAX);
+	const bool keep = pawl__rng_below(&m->rng, 5) > 0;
+	struct ws_entry *e[BATCH_MAX] = { NULL };
+
+	m->now_us += (int64_t)pawl__rng_below(&m->rng, 40);
+	model_draw(m, len);
+	if (!m->alone) {
+		kit_begin(m->k, m->now_us);
+		for (uint32_t i = 0; i < len; i++)
+			e[i] = model_want(m, m->some[i]);
+		kit_load(m->k);
+		for (uint32_t i = 0; i < len; i++)
+			model_check(m, e[i], m->some[i]);
+	}
+	for (uint32_t i = 0; i < len; i++) {
+		if (!model_there(m, m->some[i], m->now_us))
+			model_answer(m, e[i], m->some[i]);
+	}
+	if (!m->alone)
+		model_finish(m, keep);
+	if (keep)
+		return;
+	memcpy(m->at_us, before.at_us, sizeof(m->at_us));
+	memcpy(m->body, before.body, sizeof(m->body));
+	m->now_us = before.now_us;
+}
+
+/* Every key through the reader. */
+static void model_read_all(struct model *m, struct store *s)
+{
+	struct ws_entry *e[KEYS];
+	struct kit *k = m->k;
+
+	pawl__arena_reset(&k->arena);
+	pawl__ws_init(&k->ws, &k->arena, 7, KEYS);
+	for (uint32_t i = 0; i < KEYS; i++)
+		e[i] = model_want(m, i);
+	assert_int_equal(store_read(s, &k->ws, &k->err), PAWL_OK);
+	for (uint32_t i = 0; i < KEYS; i++)
+		model_check(m, e[i], i);
+}
+
+static void model_some(struct model *m, int batches)
+{
+	for (int i = 0; i < batches; i++) {
+		model_batch(m);
+		if (pawl__rng_below(&m->rng, 10) == 0)
+			assert_int_equal(store_housekeep(m->k->store, true, &m->k->err), PAWL_OK);
+	}
+}
+
+static void model_life(struct model *m, int lives)
+{
+	kit_open(m->k);
+	for (int i = 0; i < lives; i++) {
+		model_some(m, 1 + (int)pawl__rng_below(&m->rng, 40));
+		model_read_all(m, m->k->store);
+		if (i % 10 == 0)
+			assert_int_equal(kit_drifts(m->k, NULL), 0);
+		if (pawl__rng_below(&m->rng, 2) == 0) {
+			kit_close(m->k);
+			kit_open(m->k);
+		}
+	}
+	assert_int_equal(kit_drifts(m->k, NULL), 0);
+}
+
+static void test_answers__random_keys_are_what_the_model_says(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+
+	model_init(&m, k, 11);
+	model_life(&m, 60);
+	/* Of the thousands that were given, what has expired is gone, and in runs. */
+	assert_true(m.bodies > 3000);
+	assert_true(kit_sql(k, "SELECT max(run) FROM answer_run") > 50);
+	assert_true(kit_sql(k, "SELECT min(run) FROM answer_run") > 40);
+	assert_true(kit_sql(k, "SELECT count(*) FROM answer") < 2000);
+}
+
+static void test_answers__colliding_hashes_are_told_apart(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+
+	model_init(&m, k, 12);
+	k->tuning.hash_mask = UINT64_C(0xc000000000000000); /* four hashes */
+	model_life(&m, 30);
+	assert_in_range(kit_sql(k, "SELECT count(DISTINCT hash) FROM answer_key"), 1, 4);
+}
+
+static void test_answers__a_read_only_store_finds_the_same(void **state)
+{
+	struct kit *k = *state;
+	struct store_options opt = { .read_only = true, .retention_us = RETENTION };
+	struct store *reader;
+	struct model m;
+
+	model_init(&m, k, 13);
+	kit_open(k);
+	assert_int_equal(pawl__sqlite_open(k->path, &opt, NULL, &reader, &k->err), PAWL_OK);
+	for (int i = 0; i < 10; i++) {
+		model_some(&m, 20);
+		model_read_all(&m, reader);
+	}
+	store_close(reader);
+}
+
+/* One process: some batches, then death between two, or behind a piece of upkeep, or in a batch. */
+static void model_until_death(struct model *m)
+{
+	const uint64_t batches = pawl__rng_below(&m->rng, 40);
+	const uint64_t how = pawl__rng_below(&m->rng, 3);
+
+	for (uint64_t i = 0; i < batches; i++)
+		model_batch(m);
+	if (m->alone)
+		return;
+	if (how == 1)
+		assert_int_equal(store_housekeep(m->k->store, true, &m->k->err), PAWL_OK);
+	m->dies = how == 2;
+	if (m->dies)
+		model_batch(m);
+	_exit(0);
+}
+
+static void test_answers__killed_processes_lose_nothing(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+
+	model_init(&m, k, 14);
+	for (int life = 0; life < 60; life++) {
+		const pid_t pid = fork();
+		int status;
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			kit_open(k);
+			model_until_death(&m);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		/* What the child did follows from the seed. */
+		m.alone = true;
+		model_until_death(&m);
+		m.alone = false;
+		kit_open(k);
+		model_read_all(&m, k->store);
+		if (life % 10 == 9)
+			assert_int_equal(kit_drifts(k, NULL), 0);
+		kit_close(k);
+	}
+	assert_true(kit_sql(k, "SELECT max(run) FROM answer_run") > 10);
+}
+
+/* An answer that is written but not yet committed must not be in the index afterwards. */
+static void test_answers__a_rolled_back_answer_is_unknown(void **state)
+{
+	struct kit *k = *state;
+	struct ws_entry *e;
+
+	kit_open(k);
+	kit_begin(k, KIT_START_US);
+	e = pawl__ws_want_answer(&k->ws, STR("c"), STR("k"));
+	kit_load(k);
+	assert_false(e->present);
+	kit_answer(k, e, "{}");
+	assert_int_equal(store_flush(k->store, &k->ws, &k->err), PAWL_OK);
+	kit_rollback(k);
+	kit_begin(k, KIT_START_US);
+	e = pawl__ws_want_answer(&k->ws, STR("c"), STR("k"));
+	kit_load(k);
+	assert_false(e->present);
+	kit_answer(k, e, "{}");
+	kit_commit(k);
+	kit_begin(k, KIT_START_US);
+	e = pawl__ws_want_answer(&k->ws, STR("c"), STR("k"));
+	kit_load(k);
+	assert_true(e->present);
+	kit_rollback(k);
+}
+
+static void test_answers__retention_ends_at_the_microsecond(void **state)
+{
+	struct kit *k = *state;
+	struct ws_entry *e;
+
+	kit_open(k);
+	kit_begin(k, KIT_START_US);
+	e = pawl__ws_want_answer(&k->ws, STR("c"), STR("k"));
+	kit_load(k);
+	kit_answer(k, e, "{}");
+	kit_commit(k);
+	for (int late = 0; late < 2; late++) {
+		kit_begin(k, KIT_START_US + k->opt.retention_us - 1 + late);
+		e = pawl__ws_want_answer(&k->ws, STR("c"), STR("k"));
+		kit_load(k);
+		assert_int_equal(e->present, !late);
+		kit_rollback(k);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
+		TEST(test_answers__random_keys_are_what_the_model_says),
+		TEST(test_answers__colliding_hashes_are_told_apart),
+		TEST(test_answers__a_read_only_store_finds_the_same),
+		TEST(test_answers__killed_processes_lose_nothing),
+		TEST(test_answers__a_rolled_back_answer_is_unknown),
+		TEST(test_answers__retention_ends_at_the_microsecond),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
