@@ -64,22 +64,14 @@ char *pawl__buf_reserve(struct buf *b, size_t n)
 	return b->data == NULL ? NULL : b->data + b->len;
 }
 
-void pawl__buf_put(struct buf *b, const void *p, size_t n)
+void pawl__buf_put_slow(struct buf *b, const void *p, size_t n)
 {
-	char *at;
+	char *at = pawl__buf_reserve(b, n);
 
-	if (n == 0)
-		return;
-	at = pawl__buf_reserve(b, n);
 	if (at == NULL)
 		return;
 	memcpy(at, p, n);
 	b->len += n;
-}
-
-void pawl__buf_putc(struct buf *b, char c)
-{
-	pawl__buf_put(b, &c, 1);
 }
 
 void pawl__buf_u64(struct buf *b, uint64_t v)

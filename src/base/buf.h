@@ -37,8 +37,27 @@ void pawl__buf_reset(struct buf *b);
 /* Make room for n more bytes and return where they go, or NULL and the latch. Does not move len. */
 char *pawl__buf_reserve(struct buf *b, size_t n);
 
-void pawl__buf_put(struct buf *b, const void *p, size_t n);
-void pawl__buf_putc(struct buf *b, char c);
+/* The way of an append that does not fit at once: grows, or latches. */
+void pawl__buf_put_slow(struct buf *b, const void *p, size_t n);
+
+/* Answers are made of many short appends, so the ordinary case is inline. */
+static inline void pawl__buf_put(struct buf *b, const void *p, size_t n)
+{
+	if (n == 0)
+		return;
+	if (PAWL_UNLIKELY(b->overflow || n > b->cap - b->len)) {
+		pawl__buf_put_slow(b, p, n);
+		return;
+	}
+	memcpy(b->data + b->len, p, n);
+	b->len += n;
+}
+
+static inline void pawl__buf_putc(struct buf *b, char c)
+{
+	pawl__buf_put(b, &c, 1);
+}
+
 void pawl__buf_i64(struct buf *b, int64_t v);
 void pawl__buf_u64(struct buf *b, uint64_t v);
 /* A JSON string with its quotes, escaped by RFC 8259 section 7. s is valid UTF-8. */
