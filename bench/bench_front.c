@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/hist.h"
+#include "base/num.h"
 #include "net/load.h"
 #include "net/server.h"
 
@@ -52,10 +53,10 @@ static void front_request(void *data, struct http_conn *conn, const struct http_
 	pawl__http_answer(conn, &answer);
 }
 
-static void fail(const struct pawl_error *err)
+_Noreturn static void fail(const struct pawl_error *err)
 {
 	(void)fprintf(stderr, "bench_front: %s\n", err->text);
-	exit(1);
+	abort();
 }
 
 static void front_open(struct front *front, uint16_t port, uint16_t *ret_port)
@@ -110,6 +111,17 @@ static void driver_done(void *data, const struct load_result *result)
 
 	if (result->outcome == LOAD_ANSWERED)
 		pawl__hist_put(&d->latency, (uint64_t)(result->done_us - result->sent_us));
+}
+
+static uint32_t number(const char *text)
+{
+	int64_t n;
+
+	if (!pawl__num_parse_i64((struct str){ text, strlen(text) }, &n) || n < 0 || n > 100000) {
+		(void)fprintf(stderr, "bench_front: not a number of at most 100000: %s\n", text);
+		abort();
+	}
+	return (uint32_t)n;
 }
 
 static void measure(struct front *front, uint16_t port, uint32_t conns, uint32_t depth,
@@ -172,16 +184,16 @@ int main(int argc, char **argv)
 	int settings_len = ARRAY_LEN(standard);
 	uint16_t port = 0;
 	pthread_t thread;
-	long seconds = 3;
+	uint32_t seconds = 3;
 
 	memset(fixed_body, 'x', sizeof(fixed_body));
 	if (argc == 3 && strcmp(argv[1], "serve") == 0) {
-		front_open(&front, (uint16_t)strtol(argv[2], NULL, 10), &port);
+		front_open(&front, (uint16_t)number(argv[2]), &port);
 		(void)front_run(&front);
 		return 0;
 	}
 	if (argc > 1)
-		seconds = strtol(argv[1], NULL, 10);
+		seconds = number(argv[1]);
 	if (argc > 3) {
 		settings = (const char *const *)argv + 2;
 		settings_len = argc - 2;
@@ -192,8 +204,7 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, front_run, &front) != 0)
 		return 1;
 	for (int i = 0; i + 1 < settings_len; i += 2)
-		measure(&front, port, (uint32_t)strtol(settings[i], NULL, 10),
-		        (uint32_t)strtol(settings[i + 1], NULL, 10), seconds);
+		measure(&front, port, number(settings[i]), number(settings[i + 1]), seconds);
 	pawl__loop_stop(front.loop);
 	(void)pthread_join(thread, NULL);
 	pawl__http_free(front.server);

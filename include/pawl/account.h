@@ -28,15 +28,15 @@ struct pawl_account {
 	char id[PAWL_ACCOUNT_ID_MAX + 1];
 	char unit[PAWL_ACCOUNT_ID_MAX + 1]; /* of an item's accounts: "sku:" and the SKU */
 	int64_t balance;
-	int64_t held; /* part of balance that live holds have reserved; expired ones do not count */
-	int64_t available; /* what may leave: balance - held - floor; INT64_MAX also without a floor */
+	int64_t held;      /* reserved in it by live holds; expired ones do not count */
+	int64_t available; /* may leave: balance - held - floor; INT64_MAX without a floor */
 	int64_t floor;     /* 0 without a floor */
 	bool has_floor;
 	int64_t version; /* revision of the last change */
 };
 
-/* Commit pawl_tx_account, or pawl_tx_account_nofloor, and wait. Opening again changes nothing, so it
- * needs no key. Returns as pawl_tx_commit does. */
+/* Commit pawl_tx_account, or pawl_tx_account_nofloor, and wait. Opening again changes nothing, so
+ * it needs no key. Returns as pawl_tx_commit does. */
 PAWL_EXPORT enum pawl_status pawl_account_open(struct pawl *p, const char *id, const char *unit,
                                                int64_t floor, struct pawl_answer **ret,
                                                struct pawl_error *err);

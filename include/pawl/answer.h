@@ -75,8 +75,8 @@ PAWL_EXPORT void pawl_answer_free(struct pawl_answer *a);
  * PAWL_E_OUTCOME_UNKNOWN, or died before the answer came.
  *
  * PAWL_OK: this is its answer. PAWL_E_NOT_FOUND: no answer rests on a commit; a transaction that is
- * still in flight may yet be answered. PAWL_E_INVALID: not a key. PAWL_E_STORE_UNAVAILABLE and other
- * faults of the store. Any thread.
+ * still in flight may yet be answered. PAWL_E_INVALID: not a key. PAWL_E_STORE_UNAVAILABLE and
+ * other faults of the store. Any thread.
  */
 PAWL_EXPORT enum pawl_status pawl_answer_find(struct pawl *p, const char *key,
                                               struct pawl_answer **ret, struct pawl_error *err);

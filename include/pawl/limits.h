@@ -40,7 +40,7 @@
 #define PAWL_IDLE_TIMEOUT_MS   120000             /* between requests */
 #define PAWL_WRITE_TIMEOUT_MS  30000              /* without progress in writing an answer */
 #define PAWL_LINGER_TIMEOUT_MS 2000               /* for a peer to read the last answer and go */
-#define PAWL_UNSENT_MAX        (16 * 1024 * 1024) /* bytes of answers a peer has not taken; then closed */
+#define PAWL_UNSENT_MAX        (16 * 1024 * 1024) /* bytes a peer has not taken; above: closed */
 
 /* the engine */
 #define PAWL_QUEUE_MAX_DEFAULT          65536     /* requests waiting; above: 503 overloaded */

@@ -97,8 +97,8 @@ struct pawl_order_row {
 	size_t json_len;
 };
 
-/* One block: pawl_order_free. PAWL_E_NOT_FOUND; PAWL_E_INVALID: not the id of an order; PAWL_E_NOMEM;
- * faults of the store. */
+/* One block: pawl_order_free. PAWL_E_NOT_FOUND; PAWL_E_INVALID: not the id of an order;
+ * PAWL_E_NOMEM; faults of the store. */
 PAWL_EXPORT enum pawl_status pawl_order_get(struct pawl *p, const char *id,
                                             struct pawl_order_row **ret, struct pawl_error *err);
 

@@ -21,9 +21,9 @@
  *      and no call ends the process - but a broken contract of this library's own (or freed memory
  *      passed in) is a bug, and a bug aborts rather than spoil the store.
  *
- * Two channels. The status that a function returns tells of faults: arguments that can't be, a store
- * that can't be written, a commit whose outcome is not known. Whether a transaction was accepted is
- * in its answer (pawl/answer.h): a refusal was decided, committed and is remembered.
+ * Two channels. The status that a function returns tells of faults: arguments that can't be, a
+ * store that can't be written, a commit whose outcome is not known. Whether a transaction was
+ * accepted is in its answer (pawl/answer.h): a refusal was decided, committed and is remembered.
  *
  * Conventions. Strings are NUL-terminated, borrowed for the call and copied when needed later.
  * `ret_*` is untouched unless PAWL_OK is returned. err may be NULL. Amounts are integers in minor

@@ -15,8 +15,8 @@
  *                                   +-----------------------------------+
  *
  * What is promised:
- *  (1) The operations are applied in order, a later one sees the earlier ones, and the first that is
- *      refused refuses the whole transaction and is named in the answer.
+ *  (1) The operations are applied in order, a later one sees the earlier ones, and the first that
+ *      is refused refuses the whole transaction and is named in the answer.
  *  (2) With a key, the effect happens at most once, however often and from wherever the transaction
  *      is sent; each time it is answered the same. The same key with other operations is refused
  *      (PAWL_E_KEY_REUSED) and does not tell the first answer. A transaction of the operations in
@@ -25,8 +25,8 @@
  *  (3) Refusals are remembered like successes; faults are not.
  *
  * Building never blocks and does no I/O. Every pawl_tx_* that adds something checks its arguments
- * against pawl/limits.h; the first that is wrong is remembered, named by operation and argument, and
- * makes every later call and the commit return it - so a caller may check once, at the commit.
+ * against pawl/limits.h; the first that is wrong is remembered, named by operation and argument,
+ * and makes every later call and the commit return it - so a caller may check once, at the commit.
  *
  * Committing again: once answered, the same transaction may be committed again as it is. With a key
  * that is the right thing to do after PAWL_E_OVERLOADED, PAWL_E_STORE_UNAVAILABLE or
@@ -41,8 +41,8 @@
  * with sorted keys and no spaces, so that two spellings of one value are one request.
  *
  * Sources: idempotency keys after draft-ietf-httpapi-idempotency-key-header-07; holds after
- * two-phase transfers in double-entry ledgers (TigerBeetle); fencing tokens after Gray and Cheriton,
- * "Leases" (1989), and Kleppmann (2016); outbox after Richardson's transactional outbox.
+ * two-phase transfers in double-entry ledgers (TigerBeetle); fencing tokens after Gray and
+ * Cheriton, "Leases" (1989), and Kleppmann (2016); outbox after Richardson's transactional outbox.
  */
 #ifndef PAWL_TX_H
 #define PAWL_TX_H
@@ -71,12 +71,12 @@ PAWL_EXPORT void pawl_tx_free(struct pawl_tx *tx);
  * Not while in flight. */
 PAWL_EXPORT void pawl_tx_reset(struct pawl_tx *tx);
 
-/* The idempotency key, 1 to PAWL_KEY_MAX visible ASCII bytes. Make it where the intention arises and
- * keep it until the answer is known. */
+/* The idempotency key, 1 to PAWL_KEY_MAX visible ASCII bytes. Make it where the intention arises
+ * and keep it until the answer is known. */
 PAWL_EXPORT enum pawl_status pawl_tx_key(struct pawl_tx *tx, const char *key);
 
-/* How long the transaction may wait for its commit to start, in milliseconds, at least 1; after that
- * it ends with PAWL_E_OVERLOADED and nothing was done. */
+/* How long the transaction may wait for its commit to start, in milliseconds, at least 1; after
+ * that it ends with PAWL_E_OVERLOADED and nothing was done. */
 PAWL_EXPORT enum pawl_status pawl_tx_deadline(struct pawl_tx *tx, int64_t deadline_ms);
 
 /*
@@ -111,8 +111,8 @@ PAWL_EXPORT enum pawl_status pawl_tx_release(struct pawl_tx *tx, const char *hol
 #define PAWL_IF_EXISTS (-2) /* it exists, in any version */
 #define PAWL_IF_ABSENT 0    /* it does not exist */
 
-/* Write a record: any JSON value of at most PAWL_VALUE_MAX bytes in compact form. Its version is the
- * revision of the commit; versions are never used again, also not after a delete.
+/* Write a record: any JSON value of at most PAWL_VALUE_MAX bytes in compact form. Its version is
+ * the revision of the commit; versions are never used again, also not after a delete.
  * Refused: PAWL_E_VERSION_MISMATCH. */
 PAWL_EXPORT enum pawl_status pawl_tx_put(struct pawl_tx *tx, const char *key, const char *json,
                                          int64_t if_version);
@@ -130,8 +130,8 @@ PAWL_EXPORT enum pawl_status pawl_tx_check(struct pawl_tx *tx, const char *key, 
 PAWL_EXPORT enum pawl_status pawl_tx_check_account(struct pawl_tx *tx, const char *account,
                                                    int64_t available_min);
 
-/* An event that is seen by readers exactly when the transaction committed, in commit order. key: what
- * order is kept by; NULL = none. At most PAWL_EVENT_MAX bytes. Never refused. */
+/* An event that is seen by readers exactly when the transaction committed, in commit order. key:
+ * what order is kept by; NULL = none. At most PAWL_EVENT_MAX bytes. Never refused. */
 PAWL_EXPORT enum pawl_status pawl_tx_emit(struct pawl_tx *tx, const char *topic, const char *key,
                                           const char *json);
 
@@ -145,13 +145,14 @@ PAWL_EXPORT enum pawl_status pawl_tx_enqueue(struct pawl_tx *tx, const char *que
 PAWL_EXPORT enum pawl_status pawl_tx_fence(struct pawl_tx *tx, const char *lock, int64_t token);
 
 /*
- * Second group: each is a transaction of its own and stands alone in it. Answered with the resource,
- * like the route that is named.
+ * Second group: each is a transaction of its own and stands alone in it. Answered with the
+ * resource, like the route that is named.
  */
 
 /* PUT /v1/accounts/{id}: make the account, or change the floor of the one that exists. unit: 1 to
  * PAWL_UNIT_MAX bytes like an id. Refused: PAWL_E_INSUFFICIENT (the balance is below the floor),
- * PAWL_E_INVALID (it has another unit; it is a world account). */
+ * PAWL_E_EXISTS (in another unit), PAWL_E_INVALID (a world account has its own unit and no floor).
+ *  */
 PAWL_EXPORT enum pawl_status pawl_tx_account(struct pawl_tx *tx, const char *id, const char *unit,
                                              int64_t floor);
 
@@ -166,7 +167,8 @@ PAWL_EXPORT enum pawl_status pawl_tx_item(struct pawl_tx *tx, const char *sku, i
 PAWL_EXPORT enum pawl_status pawl_tx_restock(struct pawl_tx *tx, const char *sku, int64_t quantity);
 
 /* POST /v1/orders: all lines or none, see pawl/order.h. order is borrowed for the call. Refused:
- * PAWL_E_NOT_FOUND (an item, an account), PAWL_E_INSUFFICIENT. Its id: pawl_answer_id(answer, 0). */
+ * PAWL_E_NOT_FOUND (an item, an account), PAWL_E_INSUFFICIENT. Its id: pawl_answer_id(answer, 0).
+ *  */
 PAWL_EXPORT enum pawl_status pawl_tx_order(struct pawl_tx *tx, const struct pawl_order *order);
 
 /* POST /v1/orders/{id}/confirm: a held order is sold. A repeat succeeds. Refused: PAWL_E_NOT_FOUND,
@@ -181,8 +183,8 @@ PAWL_EXPORT enum pawl_status pawl_tx_cancel(struct pawl_tx *tx, const char *orde
  * Commit and wait for the answer.
  *
  * PAWL_OK: *ret is the answer, the caller's; look at pawl_answer_code. PAWL_E_INVALID: the first
- * argument that was wrong, or no operation, or in flight. PAWL_E_OVERLOADED (the queue is full or the
- * deadline passed), PAWL_E_DRAINING, PAWL_E_STORE_UNAVAILABLE, PAWL_E_NOMEM: nothing was done.
+ * argument that was wrong, or no operation, or in flight. PAWL_E_OVERLOADED (the queue is full or
+ * the deadline passed), PAWL_E_DRAINING, PAWL_E_STORE_UNAVAILABLE, PAWL_E_NOMEM: nothing was done.
  * PAWL_E_OUTCOME_UNKNOWN: commit it again with its key, or ask pawl_answer_find.
  * Not from a callback of the same handle: it would wait for itself.
  */

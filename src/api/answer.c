@@ -80,11 +80,25 @@ const char *pawl_answer_json(const struct pawl_answer *a, size_t *ret_len)
 	return a->body;
 }
 
+/* The member that carries the id of what was created: resources call it "id". */
+static const json_t *result_id(const json_t *result)
+{
+	static const char *const names[] = { "id", "event", "job" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const json_t *id = json_object_get(result, names[i]);
+
+		if (json_is_string(id) && json_string_length(id) == PAWL_ID_TEXT_SIZE - 1)
+			return id;
+	}
+	return NULL;
+}
+
 enum pawl_status pawl_answer_id(const struct pawl_answer *a, unsigned op,
                                 char ret[PAWL_ID_TEXT_SIZE])
 {
 	PAWL_CLEANUP(json_freep) json_t *body = NULL;
-	const json_t *of, *id, *results;
+	const json_t *result, *id;
 
 	PRE(a != NULL && ret != NULL);
 	if (a->code != PAWL_OK)
@@ -92,13 +106,11 @@ enum pawl_status pawl_answer_id(const struct pawl_answer *a, unsigned op,
 	if (a->body == NULL)
 		return PAWL_E_NOMEM;
 	body = answer_parse(a);
-	results = json_object_get(body, "results");
-	if (json_is_array(results))
-		of = json_array_get(results, op);
-	else
-		of = op == 0 ? body : NULL; /* the resource of an operation that stands alone */
-	id = json_object_get(of, "id");
-	if (!json_is_string(id) || json_string_length(id) != PAWL_ID_TEXT_SIZE - 1)
+	result = json_array_get(json_object_get(body, "results"), op);
+	if (result == NULL && op == 0)
+		result = body; /* the resource of an operation that stands alone */
+	id = result_id(result);
+	if (id == NULL)
 		return PAWL_E_NOT_FOUND;
 	memcpy(ret, json_string_value(id), PAWL_ID_TEXT_SIZE);
 	return PAWL_OK;

@@ -19,8 +19,8 @@
 #include "pawl/pawl.h"
 
 /* The gate's word: twice the number of threads inside, plus GATE_CLOSING. */
-#define GATE_CLOSING 1u
-#define GATE_ONE     2u
+#define GATE_CLOSING 1U
+#define GATE_ONE     2U
 
 /*
  * Invariants:
@@ -75,8 +75,8 @@ static inline bool status_is_verdict(enum pawl_status st)
 
 /*
  * Invariants:
- *  (1) in_flight from before pawl__lane_submit until the answer has been copied out; in between only
- *      the lane's thread touches the object.
+ *  (1) in_flight from before pawl__lane_submit until the answer has been copied out; in between
+ *      only the lane's thread touches the object.
  *  (2) ops[0..tx.ops_len) have passed every check that needs no rows; err.status says whether all
  *      that was added did.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads: a working set of a row or two, filled from one committed snapshot, told in public structs. */
+/* Reads: a working set of a row or two, filled from one committed snapshot. */
 #include "api/api.h"
 
 #include <stdlib.h>

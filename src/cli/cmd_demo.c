@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,7 +18,6 @@
 #include "cli/metric.h"
 #include "net/client.h"
 
-#define DEMO_SKU        "last"
 #define DEMO_PATH_MAX   512
 #define SECONDS         INT64_C(1000000)
 #define START_US        (30 * SECONDS)
@@ -26,7 +26,7 @@
 #define STOP_US         (30 * SECONDS)
 #define NAIVE_THREADS   32u
 #define NAIVE_THINK_US  1000
-#define NAIVE_BUDGET_US (3 * SECONDS)
+#define NAIVE_BUDGET_US (SECONDS * 3 / 2)
 #define OUTPUT_MAX      ((size_t)1 << 20)
 #define FDS_SPARE       64u /* files of a process beside its connections */
 
@@ -34,6 +34,19 @@ struct demo_values {
 	int64_t buyers, stock, retries, twice, connections, seed;
 	const char *store;
 	bool keep, json;
+};
+
+static const struct {
+	struct str target; /* of its item */
+	const char *sku;
+	const char *naive[NAIVE_STRATEGIES]; /* file names */
+} rounds[DEMO_ROUNDS] = {
+	[ROUND_LAST] = { { "/v1/items/last", 14 },
+	                 "last",
+	                 { "last-0.db", "last-1.db", "last-2.db" } },
+	[ROUND_PLENTY] = { { "/v1/items/plenty", 16 },
+	                   "plenty",
+	                   { "plenty-0.db", "plenty-1.db", "plenty-2.db" } },
 };
 
 struct demo {
@@ -48,20 +61,20 @@ struct demo {
 	struct demo_report report;
 };
 
-/* Written by the handler of SIGINT and SIGTERM. */
-static volatile bool demo_cancelled;
+/* Written by the handler of SIGINT and SIGTERM, read by all threads. */
+static atomic_bool demo_cancelled;
 
 static void on_signal(int signo)
 {
 	(void)signo;
-	demo_cancelled = true;
+	atomic_store(&demo_cancelled, true);
 }
 
 static void signals_take(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
-	demo_cancelled = false;
+	atomic_store(&demo_cancelled, false);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 }
@@ -71,22 +84,22 @@ static enum pawl_status cancelled(struct pawl_error *err)
 	return pawl__error_set(err, PAWL_E_IO, "interrupted");
 }
 
-/* dir/name, in the arena. */
-static const char *scratch_path(const struct demo *d, const char *prefix, const char *name)
+/* The pieces behind each other, in the arena. */
+static const char *joined(const struct demo *d, const char *const *pieces)
 {
 	char mem[DEMO_PATH_MAX + 64];
 	struct buf b;
-	struct str path;
+	struct str text;
 
 	pawl__buf_init_fixed(&b, mem, sizeof(mem));
-	pawl__buf_put(&b, prefix, strlen(prefix));
-	pawl__buf_put(&b, d->dir, strlen(d->dir));
-	pawl__buf_putc(&b, '/');
-	pawl__buf_put(&b, name, strlen(name));
-	path = pawl__arena_str(d->cli->arena, buf_get(&b));
-	INVARIANT(!b.overflow && path.ptr != NULL);
-	return path.ptr;
+	for (size_t i = 0; pieces[i] != NULL; i++)
+		pawl__buf_put(&b, pieces[i], strlen(pieces[i]));
+	text = pawl__arena_str(d->cli->arena, buf_get(&b));
+	INVARIANT(!b.overflow && text.ptr != NULL);
+	return text.ptr;
 }
+
+#define JOINED(d, ...) joined((d), (const char *const[]){ __VA_ARGS__, NULL })
 
 static enum pawl_status scratch_make(struct demo *d, struct pawl_error *err)
 {
@@ -100,24 +113,25 @@ static enum pawl_status scratch_make(struct demo *d, struct pawl_error *err)
 		d->dir[0] = '\0';
 		return pawl__error_native(err, PAWL_E_IO, errno, "cannot make a scratch directory");
 	}
-	d->store = d->v->store != NULL ? d->v->store : scratch_path(d, "sqlite:", "pawl.db");
+	d->store = d->v->store != NULL ? d->v->store : JOINED(d, "sqlite:", d->dir, "/pawl.db");
 	return PAWL_OK;
 }
 
 /* Removed by name: what somebody else may have put there stays, and is seen to stay. */
 static void scratch_remove(const struct demo *d)
 {
-	static const char *const names[] = {
-		"pawl.db",        "pawl.db-wal",    "pawl.db-shm",    "pawl.db.lock",
-		"naive-0.db",     "naive-0.db-wal", "naive-0.db-shm", "naive-1.db",
-		"naive-1.db-wal", "naive-1.db-shm", "naive-2.db",     "naive-2.db-wal",
-		"naive-2.db-shm", "server.log",     "verify.log",
-	};
+	static const char *const names[] = { "pawl.db",     "pawl.db.lock", "last-0.db",
+		                             "last-1.db",   "last-2.db",    "plenty-0.db",
+		                             "plenty-1.db", "plenty-2.db",  "server.log",
+		                             "verify.log" };
+	static const char *const beside[] = { "", "-wal", "-shm" };
 
 	if (d->dir[0] == '\0')
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(names) && !d->v->keep; i++)
-		(void)unlink(scratch_path(d, "", names[i]));
+	for (size_t i = 0; i < ARRAY_LEN(names) && !d->v->keep; i++) {
+		for (size_t j = 0; j < ARRAY_LEN(beside); j++)
+			(void)unlink(JOINED(d, d->dir, "/", names[i], beside[j]));
+	}
 	if (d->v->keep || rmdir(d->dir) != 0)
 		pawl__print(d->cli->err, "pawl: kept %s\n", d->dir);
 }
@@ -164,7 +178,7 @@ static enum pawl_status server_start(struct demo *d, struct pawl_error *err)
 
 	raise_files((uint32_t)d->v->connections);
 	pawl__buf_init_fixed(&line, mem, sizeof(mem));
-	st = pawl__child_start(argv, scratch_path(d, "", "server.log"), &d->server, err);
+	st = pawl__child_start(argv, JOINED(d, d->dir, "/server.log"), &d->server, err);
 	if (st != PAWL_OK)
 		return st;
 	if (pawl__child_read(&d->server, true, START_US, &line, &why) != PAWL_OK)
@@ -190,10 +204,11 @@ static enum pawl_status call(struct demo *d, struct http_call *c, int expected,
 	return st;
 }
 
-static enum pawl_status item_put(struct demo *d, struct pawl_error *err)
+static enum pawl_status item_put(struct demo *d, struct str target, int64_t stock,
+                                 struct pawl_error *err)
 {
 	struct http_call c = { .method = STR("PUT"),
-		               .target = STR("/v1/items/" DEMO_SKU),
+		               .target = target,
 		               .fields = STR("Content-Type: application/json\r\n") };
 	struct http_response response;
 	char mem[64];
@@ -201,16 +216,16 @@ static enum pawl_status item_put(struct demo *d, struct pawl_error *err)
 
 	pawl__buf_init_fixed(&body, mem, sizeof(mem));
 	buf_lit(&body, "{\"stock\":");
-	pawl__buf_i64(&body, d->v->stock);
+	pawl__buf_i64(&body, stock);
 	buf_lit(&body, "}");
 	c.body = buf_get(&body);
 	return call(d, &c, 201, &response, err);
 }
 
-static enum pawl_status item_get(struct demo *d, struct pawl_error *err)
+static enum pawl_status item_get(struct demo *d, struct str target, struct demo_counts *counts,
+                                 struct pawl_error *err)
 {
-	struct http_call c = { .method = STR("GET"), .target = STR("/v1/items/" DEMO_SKU) };
-	struct demo_counts *counts = &d->report.counts;
+	struct http_call c = { .method = STR("GET"), .target = target };
 	struct http_response response;
 	enum pawl_status st = call(d, &c, 200, &response, err);
 	json_int_t available, held, sold;
@@ -243,15 +258,16 @@ static enum pawl_status metrics_get(struct demo *d, double *ret_commits, struct 
 	return st;
 }
 
-static enum pawl_status race(struct demo *d, struct pawl_error *err)
+static enum pawl_status race(struct demo *d, enum demo_round_kind kind, struct pawl_error *err)
 {
 	const struct demo_values *v = d->v;
+	struct demo_round *round = &d->report.rounds[kind];
 	const struct race_config config = {
 		.peer = &d->peer,
-		.sku = DEMO_SKU,
+		.sku = rounds[kind].sku,
 		.buyers = (uint32_t)v->buyers,
-		.retries_percent = (uint32_t)v->retries,
-		.twice_percent = (uint32_t)v->twice,
+		.retries_percent = kind == ROUND_LAST ? (uint32_t)v->retries : 0,
+		.twice_percent = kind == ROUND_LAST ? (uint32_t)v->twice : 0,
 		.conns = (uint32_t)v->connections,
 		.seed = d->report.seed,
 		.timeout_us = RACE_US,
@@ -259,28 +275,43 @@ static enum pawl_status race(struct demo *d, struct pawl_error *err)
 		.cancel = &demo_cancelled,
 	};
 	double before, after;
-	enum pawl_status st = item_put(d, err);
+	enum pawl_status st;
 
-	d->report.counts.stock = v->stock;
+	round->counts.stock = kind == ROUND_LAST ? v->stock : v->buyers;
+	st = item_put(d, rounds[kind].target, round->counts.stock, err);
 	if (st == PAWL_OK)
 		st = metrics_get(d, &before, err);
 	if (st == PAWL_OK)
-		st = pawl__race_run(&config, &d->report.counts, &d->report.race, err);
-	if (st == PAWL_OK && demo_cancelled)
+		st = pawl__race_run(&config, &round->counts, &round->race, err);
+	if (st == PAWL_OK && atomic_load(&demo_cancelled))
 		st = cancelled(err);
 	if (st == PAWL_OK)
 		st = metrics_get(d, &after, err);
 	if (st != PAWL_OK)
 		return st;
-	d->report.commits = before < 0 || after < 0 ? -1 : (int64_t)(after - before);
-	return item_get(d, err);
+	round->commits = before < 0 || after < 0 ? -1 : (int64_t)(after - before);
+	return item_get(d, rounds[kind].target, &round->counts, err);
+}
+
+/* The books know the orders of both rounds together: to a round belong those that the buyers of
+ * the other one were not told of. */
+static void audited(struct demo *d, int64_t orders, int64_t drifts)
+{
+	for (int i = 0; i < DEMO_ROUNDS; i++) {
+		struct demo_counts *c = &d->report.rounds[i].counts;
+
+		c->audited = true;
+		c->audit_drifts = drifts;
+		c->audit_orders = orders;
+		for (int j = 0; j < DEMO_ROUNDS; j++)
+			c->audit_orders -= j == i ? 0 : d->report.rounds[j].counts.orders;
+	}
 }
 
 /* Another process, with nothing of the server's memory, looks at what is on the disk. */
 static enum pawl_status verify(struct demo *d, struct pawl_error *err)
 {
 	const char *const argv[] = { "pawl", "verify", "--store", d->store, "--json", NULL };
-	struct demo_counts *c = &d->report.counts;
 	json_int_t checks, orders, drifts;
 	struct child child;
 	json_t *doc;
@@ -288,7 +319,7 @@ static enum pawl_status verify(struct demo *d, struct pawl_error *err)
 	enum pawl_status st;
 	int exit_status;
 
-	st = pawl__child_start(argv, scratch_path(d, "", "verify.log"), &child, err);
+	st = pawl__child_start(argv, JOINED(d, d->dir, "/verify.log"), &child, err);
 	if (st != PAWL_OK)
 		return st;
 	pawl__buf_init(&out, OUTPUT_MAX);
@@ -296,10 +327,9 @@ static enum pawl_status verify(struct demo *d, struct pawl_error *err)
 	exit_status = pawl__child_end(&child, st == PAWL_OK ? 0 : SIGTERM, STOP_US);
 	doc = st == PAWL_OK ? json_loadb(out.data == NULL ? "" : out.data, out.len, 0, NULL) : NULL;
 	if (json_unpack(doc, "{s:I, s:I, s:{s:I}}", "checks", &checks, "drifts_total", &drifts,
-	                "checked", "orders", &orders) == 0) {
-		c->audited = exit_status == CLI_OK || exit_status == CLI_FAILED;
-		c->audit_orders = orders;
-		c->audit_drifts = drifts;
+	                "checked", "orders", &orders) == 0 &&
+	    exit_status == (drifts == 0 ? CLI_OK : CLI_FAILED)) {
+		audited(d, orders, drifts);
 		d->report.audit_checks = checks;
 	}
 	json_decref(doc);
@@ -307,31 +337,27 @@ static enum pawl_status verify(struct demo *d, struct pawl_error *err)
 	return PAWL_OK; /* not to have looked is the judge's affair */
 }
 
-static enum pawl_status naive(struct demo *d, struct pawl_error *err)
+static enum pawl_status naive(struct demo *d, enum demo_round_kind kind, struct pawl_error *err)
 {
-	static const char *const files[NAIVE_STRATEGIES] = { "naive-0.db", "naive-1.db",
-		                                             "naive-2.db" };
-	struct demo_report *r = &d->report;
+	struct demo_round *round = &d->report.rounds[kind];
+	struct naive_config config = {
+		.buyers = round->counts.buyers,
+		.stock = round->counts.stock,
+		.threads = NAIVE_THREADS,
+		.think_us = NAIVE_THINK_US,
+		.budget_us = NAIVE_BUDGET_US,
+		.cancel = &demo_cancelled,
+	};
 
-	r->threads = NAIVE_THREADS;
-	r->think_us = NAIVE_THINK_US;
-	r->budget_us = NAIVE_BUDGET_US;
 	for (int i = 0; i < NAIVE_STRATEGIES; i++) {
-		const struct naive_config config = {
-			.path = scratch_path(d, "", files[i]),
-			.buyers = d->v->buyers,
-			.stock = d->v->stock,
-			.threads = NAIVE_THREADS,
-			.think_us = NAIVE_THINK_US,
-			.budget_us = NAIVE_BUDGET_US,
-			.cancel = &demo_cancelled,
-		};
+		const char *name = pawl__naive_name((enum naive_strategy)i);
 		enum pawl_status st;
 
-		pawl__progress_update(&d->progress, pawl__naive_name((enum naive_strategy)i), i,
-		                      NAIVE_STRATEGIES, pawl__clock_mono_us());
-		st = pawl__naive_run((enum naive_strategy)i, &config, &r->naive[i], err);
-		if (st == PAWL_OK && demo_cancelled)
+		config.path = JOINED(d, d->dir, "/", rounds[kind].naive[i]);
+		pawl__progress_update(&d->progress, name, (int64_t)kind * NAIVE_STRATEGIES + i,
+		                      DEMO_ROUNDS * NAIVE_STRATEGIES, pawl__clock_mono_us());
+		st = pawl__naive_run((enum naive_strategy)i, &config, &round->naive[i], err);
+		if (st == PAWL_OK && atomic_load(&demo_cancelled))
 			st = cancelled(err);
 		if (st != PAWL_OK)
 			return st;
@@ -342,17 +368,20 @@ static enum pawl_status naive(struct demo *d, struct pawl_error *err)
 static enum pawl_status demo_all(struct demo *d, struct pawl_error *err)
 {
 	enum pawl_status st = scratch_make(d, err);
+	bool stopped_well;
 
 	if (st == PAWL_OK)
 		st = server_start(d, err);
-	if (st == PAWL_OK)
-		st = race(d, err);
+	for (int i = 0; i < DEMO_ROUNDS && st == PAWL_OK; i++)
+		st = race(d, (enum demo_round_kind)i, err);
 	if (st != PAWL_OK)
 		return st;
-	d->report.counts.stopped_well = pawl__child_end(&d->server, SIGTERM, STOP_US) == CLI_OK;
+	stopped_well = pawl__child_end(&d->server, SIGTERM, STOP_US) == CLI_OK;
+	for (int i = 0; i < DEMO_ROUNDS; i++)
+		d->report.rounds[i].counts.stopped_well = stopped_well;
 	st = verify(d, err);
-	if (st == PAWL_OK)
-		st = naive(d, err);
+	for (int i = 0; i < DEMO_ROUNDS && st == PAWL_OK; i++)
+		st = naive(d, (enum demo_round_kind)i, err);
 	return st;
 }
 
@@ -365,6 +394,9 @@ static int demo_run(struct cli *cli, void *values)
 
 	d.report.seed = v->seed != 0 ? (uint64_t)v->seed : (pawl__rng_os() >> 33) + 1;
 	d.report.conns = (uint32_t)v->connections;
+	d.report.threads = NAIVE_THREADS;
+	d.report.think_us = NAIVE_THINK_US;
+	d.report.budget_us = NAIVE_BUDGET_US;
 	signals_take();
 	pawl__progress_init(&d.progress, cli->err, !cli->json);
 	st = demo_all(&d, &err);
@@ -372,7 +404,7 @@ static int demo_run(struct cli *cli, void *values)
 	pawl__client_free(d.client);
 	(void)pawl__child_end(&d.server, SIGTERM, STOP_US); /* still there after a failure */
 	scratch_remove(&d);
-	if (demo_cancelled) {
+	if (atomic_load(&demo_cancelled)) {
 		(void)pawl__cli_fail(cli, PAWL_E_IO, "demo: interrupted");
 		return CLI_INTERRUPTED;
 	}
@@ -382,7 +414,7 @@ static int demo_run(struct cli *cli, void *values)
 		pawl__json_print(cli->out, pawl__report_json(&d.report));
 	else
 		pawl__report_print(cli->out, &d.report);
-	return pawl__demo_broken(&d.report.counts) == 0 ? CLI_OK : CLI_FAILED;
+	return pawl__report_broken(&d.report) == 0 ? CLI_OK : CLI_FAILED;
 }
 
 #define NUMBER(name_, default_, min_, max_, doc_)                                                  \
@@ -409,8 +441,7 @@ static const struct option_row demo_rows[] = {
 	  .arg = "URL",
 	  .kind = OPTION_TEXT,
 	  .offset = offsetof(struct demo_values, store),
-	  .doc = "a store that has no item \"" DEMO_SKU
-	         "\" yet, in place of one that is thrown away" },
+	  .doc = "an empty store, in place of one that is thrown away" },
 	{ .name = "keep",
 	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct demo_values, keep),
@@ -422,13 +453,12 @@ const struct cli_command pawl__cmd_demo = {
 	.name = "demo",
 	.summary = "race ten thousand buyers for the last item and see what holds",
 	.usage = "[options]",
-	.about = "Starts a server of its own on a free port and a scratch store, sends it the "
-		 "orders over "
-		 "HTTP, stops it, and verifies its books. Beside it the same sale is run on plain "
-		 "SQLite "
-		 "as applications write it. Every number is measured in this run. Exit status: 0 "
-		 "every "
-		 "promise held, 1 not.",
+	.about =
+		"Starts a server of its own on a free port and a scratch store, sends it the "
+		"orders over HTTP, stops it, and verifies its books; first for the last item, then "
+		"with enough for everybody. Beside it the same sales are made by hand on plain "
+		"SQLite, as applications do. Every number is measured in this run. Exit status: 0 "
+		"every promise held, 1 not.",
 	.examples = (const char *const[]){ "pawl demo", "pawl demo --buyers 2000 --stock 100",
 	                                   "pawl demo --json", NULL },
 	.rows = demo_rows,

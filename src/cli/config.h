@@ -29,8 +29,8 @@
 PAWL_MUST_CHECK enum pawl_status pawl__config_parse(struct options *o, struct str yaml,
                                                     struct arena *arena, struct pawl_error *err);
 
-/* The same from a file. PAWL_E_CONFIG, also when it is missing: a file that was named is wanted. The
- * text lacks the path. */
+/* The same from a file. PAWL_E_CONFIG, also when it is missing: a file that was named is wanted.
+ * The text lacks the path. */
 PAWL_MUST_CHECK enum pawl_status pawl__config_read(struct options *o, const char *path,
                                                    struct arena *arena, struct pawl_error *err);
 

@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 /* The sum of all samples of that name, over all label sets; name "x_sum" and "x_count" for a
- * histogram. False, *ret untouched: there is none. Samples that are no finite number are skipped. */
+ * histogram. False, *ret untouched: there is none. What is no finite number is skipped. */
 PAWL_MUST_CHECK bool pawl__metric_sum(struct str text, const char *name, double *ret);
 
 #endif /* PAWL_CLI_METRIC_H */

@@ -13,7 +13,7 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Cell (i, j) of the table: what it takes to turn the first i letters of a into the first j of b. */
+/* Cell (i, j): what it takes to turn the first i letters of a into the first j of b. */
 static size_t cell(size_t table[][COLUMNS], const char *a, const char *b, size_t i, size_t j)
 {
 	const size_t change = a[i - 1] == b[j - 1] ? 0 : 1;

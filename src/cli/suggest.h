@@ -5,7 +5,8 @@
  * Decides by the number of letters inserted, dropped, changed or swapped with their neighbour (the
  * optimal string alignment distance). Only suggests; never runs what it guessed.
  *
- *  (1) A name is suggested only when it is within a third of the word, and one letter: a far guess is noise.
+ *  (1) A name is suggested only when no more than one letter, and a third of the word, differs: a
+ *      far guess is noise.
  *
  * Threads: none of its own. Limits: words over SUGGEST_WORD_MAX bytes get no suggestion.
  */

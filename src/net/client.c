@@ -90,8 +90,7 @@ static bool kept_is_stale(const struct http_client *client)
 {
 	char byte;
 
-	return recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
-	       (errno != EAGAIN && errno != EWOULDBLOCK);
+	return recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN);
 }
 
 static bool wait_for(int fd, short events, int64_t deadline_us)
@@ -122,7 +121,7 @@ static enum attempt client_send(struct http_client *client, int64_t deadline_us)
 		if (n > 0) {
 			at += (size_t)n;
 			client->sent = true;
-		} else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		} else if (n < 0 && (errno == EAGAIN)) {
 			/* A server that refuses early answers before it has read everything. */
 			if (!wait_for(client->fd, POLLOUT | POLLIN, deadline_us))
 				return ATTEMPT_TIMEOUT;
@@ -156,7 +155,7 @@ static enum attempt client_read(struct http_client *client, int64_t deadline_us,
 			*ret_eof = true;
 			return ATTEMPT_DONE;
 		}
-		if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		if (errno == EAGAIN) {
 			if (!wait_for(client->fd, POLLIN, deadline_us))
 				return ATTEMPT_TIMEOUT;
 		} else if (errno != EINTR) {

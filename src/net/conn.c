@@ -328,7 +328,7 @@ static void late_insert(struct http_conn *c, uint32_t serial, const struct http_
 	while (*at != NULL && (int32_t)((*at)->serial - serial) < 0)
 		at = &(*at)->next;
 	INVARIANT(*at == NULL || (*at)->serial != serial); /* (2) */
-	pawl__buf_init(&bytes, c->server->limits.answer_max);
+	pawl__buf_init(&bytes, c->server->limits.answer_max - c->late_len);
 	answer_put(c, serial, answer, &bytes);
 	if (!bytes.overflow)
 		late = malloc(sizeof(*late) + bytes.len);
@@ -339,6 +339,7 @@ static void late_insert(struct http_conn *c, uint32_t serial, const struct http_
 	}
 	late->serial = serial;
 	late->len = bytes.len;
+	c->late_len += bytes.len;
 	memcpy(late->bytes, bytes.data, bytes.len);
 	pawl__buf_deinit(&bytes);
 	late->next = *at;
@@ -365,6 +366,7 @@ static void answer_emit(struct http_conn *c, uint32_t serial, const struct http_
 		struct conn_late *late = c->late;
 
 		pawl__buf_put(&c->out, late->bytes, late->len);
+		c->late_len -= late->len;
 		c->due++;
 		c->late = late->next;
 		free(late);

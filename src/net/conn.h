@@ -69,6 +69,7 @@ struct http_conn {
 	size_t in_at;
 	size_t out_at;
 	struct conn_late *late; /* owned; by serial */
+	size_t late_len;        /* bytes of theirs, counted against answer_max as well */
 	struct http_conn *dirty_next;
 	struct http_conn *again_next;
 	struct http_conn *gone_next; /* closed or free */

@@ -25,7 +25,8 @@
  *  (4) Every slice of a result points into the caller's bytes.
  *
  * Limits: PAWL_HEAD_MAX, PAWL_FIELDS_MAX, PAWL_TARGET_MAX, HTTP1_CHUNK_LINE_MAX bytes of one
- * chunk's line, HTTP1_CHUNK_EXT_MAX bytes of chunk extensions in one message, PAWL_HEAD_MAX of trailers.
+ * chunk's line, HTTP1_CHUNK_EXT_MAX bytes of chunk extensions in one message,
+ * PAWL_HEAD_MAX of trailers.
  * Threads: none of its own.
  */
 #ifndef PAWL_NET_HTTP1_H

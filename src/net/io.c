@@ -9,7 +9,7 @@ static ssize_t plain_result(ssize_t n)
 {
 	if (n >= 0)
 		return n;
-	return errno == EAGAIN || errno == EWOULDBLOCK ? NET_IO_AGAIN : NET_IO_FAILED;
+	return errno == EAGAIN ? NET_IO_AGAIN : NET_IO_FAILED;
 }
 
 static ssize_t plain_read(int fd, void *state, void *p, size_t len)

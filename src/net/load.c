@@ -170,7 +170,7 @@ static bool conn_send(struct load_conn *c, const char *data, size_t len, size_t 
 		if (n > 0) {
 			*ret_sent += (size_t)n;
 			c->load->counters.bytes_out += (uint64_t)n;
-		} else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		} else if (n < 0 && (errno == EAGAIN)) {
 			return true;
 		} else if (n < 0 && errno != EINTR) {
 			return false;
@@ -289,7 +289,7 @@ static void conn_read(struct load_conn *c, bool ended)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EAGAIN))
 			return;
 		if (n < 0) {
 			conn_lose(c, LOAD_RESET);

@@ -138,8 +138,7 @@ static void heap_up(struct loop *loop, size_t place, struct heap_entry e)
 static void heap_down(struct loop *loop, size_t place, struct heap_entry e)
 {
 	for (size_t child = place * 2; child <= loop->timers; place = child, child *= 2) {
-		if (child < loop->timers &&
-		    loop->heap[child + 1].due_us < loop->heap[child].due_us)
+		if (child < loop->timers && loop->heap[child + 1].due_us < loop->heap[child].due_us)
 			child++;
 		if (loop->heap[child].due_us >= e.due_us)
 			break;

@@ -75,8 +75,8 @@ struct http_app {
 	 * NULL: none may. */
 	bool (*may_overlap)(void *data, const struct http_request *req);
 	/* The front itself refuses a message with answer->status (400, 408, 413, 414, 417, 431,
-	 * 503, 505). May set content_type, fields and body, which are borrowed until it is called again.
-	 * NULL: a short problem document is sent. */
+	 * 503, 505). May set content_type, fields and body, borrowed until the next call. NULL: a
+	 * short problem document is sent. */
 	void (*refuse)(void *data, struct http_answer *answer);
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server/address - where to listen: "ADDR:PORT", "[IPV6]:PORT", ":PORT" (every address), "unix:PATH".
- * Pure; names are resolved by whoever listens.
+ * server/address - where to listen: "ADDR:PORT", "[IPV6]:PORT", ":PORT" (every address) or
+ * "unix:PATH". Pure; names are resolved by whoever listens.
  */
 #ifndef PAWL_SERVER_ADDRESS_H
 #define PAWL_SERVER_ADDRESS_H

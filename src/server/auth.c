@@ -35,11 +35,6 @@ void pawl__auth_free(struct auth *a)
 	free(a);
 }
 
-static void auth_freep(struct auth **a)
-{
-	pawl__auth_free(*a);
-}
-
 size_t pawl__auth_len(const struct auth *a)
 {
 	return a->len;
@@ -171,13 +166,10 @@ static enum pawl_status add_line(struct auth *a, struct str line, size_t n, stru
 	return PAWL_OK;
 }
 
-enum pawl_status pawl__auth_parse(struct str text, struct auth **ret, struct pawl_error *err)
+static enum pawl_status add_lines(struct auth *a, struct str text, struct pawl_error *err)
 {
-	PAWL_CLEANUP(auth_freep) struct auth *a = calloc(1, sizeof(*a));
 	size_t n = 0;
 
-	if (a == NULL)
-		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
 	while (text.len > 0) {
 		const char *end = memchr(text.ptr, '\n', text.len);
 		const size_t len = end == NULL ? text.len : (size_t)(end - text.ptr);
@@ -191,11 +183,25 @@ enum pawl_status pawl__auth_parse(struct str text, struct auth **ret, struct paw
 	}
 	if (a->len == 0)
 		return pawl__error_set(err, PAWL_E_CONFIG, "the token file holds no token");
-	*ret = TAKE_PTR(a);
 	return PAWL_OK;
 }
 
-static void closep(int *fd)
+enum pawl_status pawl__auth_parse(struct str text, struct auth **ret, struct pawl_error *err)
+{
+	struct auth *a = calloc(1, sizeof(*a));
+	enum pawl_status st;
+
+	if (a == NULL)
+		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
+	st = add_lines(a, text, err);
+	if (st == PAWL_OK)
+		*ret = a;
+	else
+		pawl__auth_free(a);
+	return st;
+}
+
+static void closep(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd);

@@ -14,7 +14,14 @@ static void put_hex(struct buf *b, uint64_t v, unsigned digits)
 		pawl__buf_putc(b, hex[v >> (4 * digits) & 15]);
 }
 
-/* The caller's, or one that no other request of this process has: a random prefix and a count. */
+/* One that no other request of this process has: a random prefix and a count. */
+static void put_request_id(struct server *s, struct buf *b)
+{
+	put_hex(b, s->id_prefix, 12);
+	pawl__buf_putc(b, '-');
+	put_hex(b, ++s->id_next, 12);
+}
+
 static void set_request_id(struct call *c)
 {
 	struct buf b;
@@ -26,9 +33,7 @@ static void set_request_id(struct call *c)
 		return;
 	}
 	pawl__buf_init_fixed(&b, c->request_id_mem, sizeof(c->request_id_mem));
-	put_hex(&b, c->server->id_prefix, 12);
-	pawl__buf_putc(&b, '-');
-	put_hex(&b, ++c->server->id_next, 12);
+	put_request_id(c->server, &b);
 	c->request_id = buf_get(&b);
 }
 
@@ -134,7 +139,7 @@ static void put_allow(struct buf *b, unsigned methods)
 
 	buf_lit(b, "Allow: ");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if ((methods & 1u << rows[i].method) != 0)
+		if ((methods & 1U << rows[i].method) != 0)
 			buf_str(b, rows[i].name);
 	}
 	buf_lit(b, "OPTIONS\r\n");
@@ -185,8 +190,8 @@ void pawl__call_request(void *data, struct http_conn *conn, const struct http_re
 	pawl__route_find(req->method, req->path, &m);
 	if (str_eq(req->path, STR("*")))
 		m = (struct route_match){ .path_known = true,
-			                  .methods = 1u << HTTP_GET | 1u << HTTP_POST |
-			                             1u << HTTP_PUT | 1u << HTTP_DELETE };
+			                  .methods = 1U << HTTP_GET | 1U << HTTP_POST |
+			                             1U << HTTP_PUT | 1U << HTTP_DELETE };
 	c.route = m.route;
 	c.param = m.param;
 	if ((m.route == NULL || (m.route->flags & ROUTE_OPEN) == 0) && !authorize(&c))
@@ -232,17 +237,24 @@ void pawl__call_refuse(void *data, struct http_answer *answer)
 {
 	struct server *s = data;
 	const enum pawl_status code = status_of_http(answer->status);
-	const struct problem p = {
-		.code = code,
-		.op = -1,
-		.detail = code == PAWL_E_INVALID ? STR("not a well-formed HTTP/1.1 request")
-		                                 : STR_NONE,
-	};
+	struct problem p = { .code = code, .op = -1 };
+	struct buf fields;
+	size_t id_at;
 
+	pawl__buf_init_fixed(&fields, s->refuse_fields, sizeof(s->refuse_fields));
+	buf_lit(&fields, NO_STORE "X-Request-Id: ");
+	id_at = fields.len;
+	put_request_id(s, &fields);
+	p.request_id = (struct str){ fields.data + id_at, fields.len - id_at };
+	buf_lit(&fields, "\r\n");
+	if (answer->status == 503)
+		buf_lit(&fields, "Retry-After: 1\r\n");
+	if (code == PAWL_E_INVALID)
+		p.detail = STR("not a well-formed HTTP/1.1 request");
 	pawl__buf_reset(&s->out);
 	pawl__json_problem(&s->out, &p);
 	answer->content_type = TYPE_PROBLEM;
-	answer->fields = answer->status == 503 ? STR(NO_STORE "Retry-After: 1\r\n") : STR(NO_STORE);
+	answer->fields = buf_get(&fields);
 	answer->body = s->out.overflow ? STR_NONE : buf_get(&s->out);
 	s->counts[ROUTES_MAX].by_class[answer->status / 100]++;
 }

@@ -92,6 +92,7 @@ struct server {
 	struct buf out;
 	struct arena read_arena;
 	struct decoder decoder;
+	char refuse_fields[FIELDS_LEN];
 	/* numbers */
 	uint64_t id_prefix;
 	uint64_t id_next;

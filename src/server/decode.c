@@ -165,8 +165,7 @@ static bool read_json(struct decoder *d, const json_t *json, size_t max, struct 
 	return failed != 0 ? out_of_memory(d) : keep_scratch(d, ret);
 }
 
-static bool read_object(struct decoder *d, const json_t *json, const struct shape *shape,
-                        void *base);
+static bool read_object(struct decoder *d, json_t *json, const struct shape *shape, void *base);
 
 /* The elements of an array of 1 to m->max. */
 static bool read_array(struct decoder *d, const json_t *json, const struct member *m, size_t *ret)
@@ -179,7 +178,7 @@ static bool read_array(struct decoder *d, const json_t *json, const struct membe
 	return *ret > (size_t)m->max ? refuse(d, "has too many elements") : true;
 }
 
-static bool read_lines(struct decoder *d, const json_t *json, const struct member *m, struct op *op)
+static bool read_lines(struct decoder *d, json_t *json, const struct member *m, struct op *op)
 {
 	static const struct member members[] = {
 		{ "sku", MEMBER_ID, true, 1, PAWL_ID_MAX, 0, offsetof(struct order_line, sku), 0 },
@@ -207,7 +206,7 @@ static bool read_lines(struct decoder *d, const json_t *json, const struct membe
 	return true;
 }
 
-static bool read_pay(struct decoder *d, const json_t *json, struct op_draft *one)
+static bool read_pay(struct decoder *d, json_t *json, struct op_draft *one)
 {
 	static const struct member members[] = {
 		{ "from", MEMBER_ID, true, 1, PAWL_ID_MAX, 0,
@@ -254,7 +253,7 @@ static const struct shape *op_shape(const json_t *json)
 	return NULL;
 }
 
-static bool read_op(struct decoder *d, const json_t *json, struct op *op)
+static bool read_op(struct decoder *d, json_t *json, struct op *op)
 {
 	const struct shape *shape;
 
@@ -270,7 +269,7 @@ static bool read_op(struct decoder *d, const json_t *json, struct op *op)
 	return read_object(d, json, shape, op);
 }
 
-static bool read_ops(struct decoder *d, const json_t *json, const struct member *m, struct tx *tx)
+static bool read_ops(struct decoder *d, json_t *json, const struct member *m, struct tx *tx)
 {
 	struct op *ops;
 	size_t len;
@@ -293,7 +292,7 @@ static bool read_ops(struct decoder *d, const json_t *json, const struct member 
 }
 
 /* base: what the offsets of the shape are in; of MEMBER_OPS, the struct tx itself. */
-static bool read_member(struct decoder *d, const json_t *json, const struct member *m, void *base)
+static bool read_member(struct decoder *d, json_t *json, const struct member *m, void *base)
 {
 	void *at = (char *)base + m->at;
 
@@ -342,8 +341,7 @@ static bool refuse_unknown(struct decoder *d, const char *name)
 	return refuse(d, "is not a member that is known here");
 }
 
-static bool read_object(struct decoder *d, const json_t *json, const struct shape *shape,
-                        void *base)
+static bool read_object(struct decoder *d, json_t *json, const struct shape *shape, void *base)
 {
 	const char *name;
 	json_t *value;
@@ -351,22 +349,21 @@ static bool read_object(struct decoder *d, const json_t *json, const struct shap
 
 	if (!json_is_object(json))
 		return refuse(d, "must be an object");
-	/* The iterator's functions take no const, and change nothing. */
-	json_object_foreach((json_t *)(uintptr_t)json, name, value)
+	json_object_foreach(json, name, value)
 	{
 		const struct member *m = shape_find(shape, name);
 		size_t at;
 
 		if (m == NULL)
 			return refuse_unknown(d, name);
-		seen |= 1u << (m - shape->members);
+		seen |= 1U << (m - shape->members);
 		at = pointer_push(d, name);
 		if (!read_member(d, value, m, base))
 			return false;
 		pointer_pop(d, at);
 	}
 	for (size_t i = 0; i < shape->members_len; i++) {
-		if (!shape->members[i].required || (seen & 1u << i) != 0)
+		if (!shape->members[i].required || (seen & 1U << i) != 0)
 			continue;
 		(void)pointer_push(d, shape->members[i].name);
 		return refuse(d, "is required");
@@ -400,6 +397,9 @@ static bool parse(struct decoder *d, struct str body)
 {
 	json_error_t error;
 
+	/* The parser loses a NUL behind a number. */
+	if (body.len > 0 && memchr(body.ptr, '\0', body.len) != NULL)
+		return refuse(d, "the body is not JSON");
 	/* Before the parser, which recurses. */
 	if (!pawl__canon_depth_ok(body, PAWL_JSON_DEPTH_MAX))
 		return refuse(d, "the JSON value nests too deep");

@@ -3,9 +3,9 @@
  * server/decode - a JSON body into a struct tx, by tables.
  *
  * Strict: RFC 8259, one value, no duplicate members, no unknown ones, at most PAWL_JSON_DEPTH_MAX
- * levels, integers as JSON integers or decimal strings within int64, never as reals; strings without
- * NUL. The first thing that is wrong is told with its JSON pointer (RFC 6901) and a fixed text:
- * no text repeats a value.
+ * levels, integers as JSON integers or decimal strings within int64, never as reals; strings
+ * without NUL. The first thing that is wrong is told with its JSON pointer (RFC 6901) and a fixed
+ * text: no text repeats a value.
  *
  * JSON values that are stored (values, bodies) are made canonical as in api/canon: sorted keys,
  * compact.
@@ -31,7 +31,7 @@
 #include "core/tx.h"
 
 #define DECODE_POINTER_MAX 512
-#define DECODE_SCRATCH     (512u * 1024) /* more than any canonical value or order body */
+#define DECODE_SCRATCH     ((size_t)512 * 1024) /* more than any canonical value or order body */
 
 /* The operation of a route with one operation, and what is only needed while it is decoded. */
 struct op_draft {

@@ -194,7 +194,7 @@ bool pawl__field_openmetrics(struct str value)
 
 bool pawl__field_bearer(struct str value, struct str *ret)
 {
-	struct str token = value;
+	struct str token;
 
 	if (value.len < 8 || !is_word((struct str){ value.ptr, 7 }, STR("Bearer ")))
 		return false;

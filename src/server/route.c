@@ -91,7 +91,7 @@ void pawl__route_find(enum http_method method, struct str path, struct route_mat
 		                     &param))
 			continue;
 		ret->path_known = true;
-		ret->methods |= 1u << r->method;
+		ret->methods |= 1U << r->method;
 		if (r->method == want) {
 			ret->route = r;
 			ret->param = param;

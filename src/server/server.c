@@ -196,7 +196,7 @@ enum pawl_status pawl__server_open(const struct server_options *opt, struct serv
 	pawl__buf_init(&s->canon, CANON_MAX);
 	pawl__buf_init(&s->out, BODY_OUT_MAX);
 	pawl__arena_init(&s->read_arena, READ_BLOCK, READ_MAX);
-	/* All of it now, so that an overflow later means a value over its limit and nothing else. */
+	/* All of it now, so that a later overflow means a value over its limit, nothing else. */
 	if (pawl__buf_reserve(&s->scratch, DECODE_SCRATCH) == NULL)
 		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
 	if (opt->token_file != NULL)

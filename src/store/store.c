@@ -96,9 +96,11 @@ enum pawl_status store_commit(struct store *s, struct pawl_error *err)
 	PRE(s->open_tx);
 	st = s->ops->commit(s, err);
 	POST(result_legal(st, true));
-	/* After a failure rollback is still called. */
-	if (st == PAWL_OK)
-		s->open_tx = false;
+	/* After any other failure the caller rolls back. This one is over: all that is left is to
+	 * ask outcome. */
+	if (st == PAWL_E_OUTCOME_UNKNOWN)
+		s->ops->rollback(s);
+	s->open_tx = st != PAWL_OK && st != PAWL_E_OUTCOME_UNKNOWN;
 	return st;
 }
 
@@ -130,6 +132,7 @@ enum pawl_status store_read(struct store *s, struct ws *ws, struct pawl_error *e
 	return st;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are the contract's */
 enum pawl_status store_due(struct store *s, int64_t now_us, uint32_t max, struct arena *arena,
                            struct str *ret_ids, uint32_t *ret_len, struct pawl_error *err)
 {

@@ -48,12 +48,17 @@ struct kit_tx {
 	struct lane_request rq;
 	struct kit_answer answer;
 	struct kit *kit;
+	int64_t deadline_mono_us; /* 0 = the engine's default */
 };
 
 void kit_tx_init(struct kit_tx *t);
 void kit_tx_deinit(struct kit_tx *t);
 /* Forget operations, key and answer. */
 void kit_tx_reset(struct kit_tx *t);
+
+/* The same request in other memory: a retry while the first waits, or of another process. Its texts
+ * are t's, which must stay. */
+void kit_tx_twin(struct kit_tx *twin, const struct kit_tx *t);
 
 /* Who asks, and under which key; "" = no key. */
 void kit_key(struct kit_tx *t, const char *caller, const char *key);

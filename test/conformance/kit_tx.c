@@ -36,8 +36,20 @@ void kit_tx_reset(struct kit_tx *t)
 	kit_answer_deinit(&t->answer);
 	pawl__arena_reset(&t->arena);
 	t->tx = (struct tx){ .http_created = 201 };
+	t->deadline_mono_us = 0;
 	kit_form(t, TX_FORM_TX, "POST /v1/tx");
 	kit_key(t, "test", "");
+}
+
+void kit_tx_twin(struct kit_tx *twin, const struct kit_tx *t)
+{
+	kit_tx_init(twin);
+	twin->tx = t->tx;
+	twin->ops_cap = t->tx.ops_len;
+	twin->ops = calloc(t->tx.ops_len, sizeof(*twin->ops));
+	INVARIANT(twin->ops != NULL);
+	memcpy(twin->ops, t->ops, t->tx.ops_len * sizeof(*twin->ops));
+	twin->tx.ops = twin->ops;
 }
 
 struct str kit_text(struct kit_tx *t, const char *s)
@@ -325,7 +337,9 @@ void kit_submit(struct kit *k, struct kit_tx *t)
 	if (t->tx.key.len > 0)
 		fingerprint(&t->tx);
 	t->kit = k;
-	t->rq = (struct lane_request){ .tx = &t->tx, .done = request_done };
+	t->rq = (struct lane_request){ .tx = &t->tx,
+		                       .deadline_mono_us = t->deadline_mono_us,
+		                       .done = request_done };
 	st = pawl__lane_submit(k->engine, &t->rq);
 	if (st != PAWL_OK)
 		answer_take(t, &(struct tx_answer){

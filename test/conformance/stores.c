@@ -126,12 +126,17 @@ bool fixture_reopen(struct fixture *f)
 	return true;
 }
 
+bool stores_init(void)
+{
+	return sodium_init() >= 0;
+}
+
 int stores_run(const char *suite, const struct CMUnitTest *tests, size_t len, bool with_engine)
 {
 	static const char *const modes[] = { [ENGINE_THREAD] = "thread", [ENGINE_LOOP] = "loop" };
 	int failed = 0;
 
-	INVARIANT(sodium_init() >= 0);
+	INVARIANT(stores_init());
 	for (size_t i = 0; i < store_kinds_len; i++) {
 		for (int mode = ENGINE_THREAD; mode <= (with_engine ? ENGINE_LOOP : 0); mode++) {
 			char name[64];

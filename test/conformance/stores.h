@@ -51,6 +51,9 @@ PAWL_MUST_CHECK enum pawl_status fixture_open(struct fixture *f, const struct st
 /* Close everything and open it again, as the next process would. False: this store can't. */
 PAWL_MUST_CHECK bool fixture_reopen(struct fixture *f);
 
+/* Once, before anything else; stores_run does it. */
+PAWL_MUST_CHECK bool stores_init(void);
+
 /* Run the tests against every store, in every mode that is asked for; the number of failures. */
 int stores_run(const char *suite, const struct CMUnitTest *tests, size_t len, bool with_engine);
 

@@ -14,9 +14,9 @@
 #include "base/rng.h"
 
 #define NAME      "disk"
-#define SECTOR    512u
-#define PATH_LEN  512u
-#define FILES_MAX 16u
+#define SECTOR    512U
+#define PATH_LEN  512U
+#define FILES_MAX 16U
 
 enum kind { KIND_CREATE, KIND_WRITE, KIND_TRUNCATE, KIND_DELETE };
 
@@ -155,6 +155,42 @@ static void name_settle(struct name *n, bool apply)
 	n->last = &n->first;
 }
 
+/* What the directory says is durable: files that are gone are, and those that are there keep what
+ * was written to them pending. */
+static void name_settle_names(struct name *n)
+{
+	struct pending *last = NULL;
+
+	for (struct pending *p = n->first; p != NULL; p = p->next) {
+		if (p->kind == KIND_CREATE || p->kind == KIND_DELETE)
+			last = p;
+	}
+	while (last != NULL) {
+		struct pending *p = n->first;
+
+		n->first = p->next;
+		if (p->kind == KIND_CREATE || p->kind == KIND_DELETE)
+			image_apply(&n->durable, p);
+		if (p == last)
+			last = NULL;
+		free(p);
+	}
+	if (n->first == NULL)
+		n->last = &n->first;
+}
+
+/* SQLite syncs the directory with the first sync of a journal or WAL that it has made. */
+static void file_settle(struct name *n)
+{
+	bool is_new = false;
+
+	for (const struct pending *p = n->first; p != NULL; p = p->next)
+		is_new = is_new || p->kind == KIND_CREATE;
+	name_settle(n, true);
+	for (uint32_t i = 0; i < disk.names_len && is_new; i++)
+		name_settle_names(&disk.names[i]);
+}
+
 static void name_load(struct name *n)
 {
 	const int fd = open(n->path, O_RDONLY | O_CLOEXEC);
@@ -288,14 +324,14 @@ static int file_sync(sqlite3_file *file, int flags)
 	(void)flags;
 	if (cuts()) {
 		if (!was_dark && f->name != NULL && pawl__rng_below(&disk.rng, 2) == 0)
-			name_settle(f->name, true);
+			file_settle(f->name);
 		return SQLITE_IOERR_FSYNC;
 	}
 	if (kind_counts(DISK_SYNC_FAILS) && strikes())
 		return SQLITE_IOERR_FSYNC;
 	/* A sync that comes after a failed one says yes, and what was lost stays lost. */
 	if (f->name != NULL && !(kind_counts(DISK_SYNC_FAILS) && disk.struck > 0))
-		name_settle(f->name, true);
+		file_settle(f->name);
 	return SQLITE_OK;
 }
 

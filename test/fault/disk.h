@@ -12,7 +12,8 @@
  * with any part of the later operations, whole or torn at sectors, in any order.
  *
  * What the model assumes, as SQLite does by default: a write harms no byte outside its range; a
- * sync of a file makes the file durable with its name and its length; names come and go in order.
+ * sync of a file makes the file durable with its name and its length; names come and go in order,
+ * and a deletion is durable once the directory was synced.
  *
  * It syncs nothing itself: a run lasts as long as its computation. Threads: one. One disk for each
  * process.

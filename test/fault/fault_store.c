@@ -6,7 +6,8 @@
  * Each fault is tried at the first operation of its kind, at the second, and so on until a run is
  * not struck any more. Power is cut at operations drawn from all of them.
  *
- * Replay of one run: fault_store FAULT NTH SEED LAST. FAULT_CUTS: how often the power is cut.
+ * Replay of one run: fault_store FAULT NTH SEED LAST. FAULT_CUTS: how often the power is
+ * cut. FAULT_EACH: up to which operation none is left out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,9 +29,9 @@
 #define REQUESTS     60
 #define CUTS_DEFAULT 300
 /* Each of the first operations, then each STRIDE_MAX-th at most. */
-#define EACH_UNTIL 150u
-#define STRIDE_MAX 9u
-#define FULL_TIMES 25u
+#define EACH_UNTIL 40U
+#define STRIDE_MAX 15U
+#define FULL_TIMES 25U
 
 static char dir[256];
 static char path[300];
@@ -60,11 +61,15 @@ static void files_remove(void)
 	}
 }
 
+static bool sync_failed(const struct disk_plan *plan)
+{
+	return plan->fault == DISK_SYNC_FAILS && pawl__disk_struck() > 0;
+}
+
 /* What engine_health says must be what the next write meets. */
 static void check_health(struct work *w, const struct disk_plan *plan)
 {
 	struct engine_health health;
-	const bool sync_failed = plan->fault == DISK_SYNC_FAILS && pawl__disk_struck() > 0;
 	bool done;
 
 	pawl__disk_heal();
@@ -74,7 +79,7 @@ static void check_health(struct work *w, const struct disk_plan *plan)
 		pawl__work_fail(w, "health says %swritable, a write is %s: %s",
 		                health.writable ? "" : "not ", done ? "done" : "refused",
 		                health.detail);
-	if (sync_failed && done)
+	if (sync_failed(plan) && done)
 		pawl__work_fail(w, "a write is done after a sync that failed");
 	if (plan->fault == DISK_FULL && !done)
 		pawl__work_fail(w, "there is space again, yet a write is refused: %s",
@@ -95,10 +100,11 @@ static void live(struct work *w, const struct disk_plan *plan)
 	}
 	pawl__work_setup(w);
 	pawl__work_some(w, REQUESTS / 2);
-	/* Whoever has met a failed sync is not to be started again on that disk as if it were none. */
-	if (plan->seed % 3 == 0 && !pawl__disk_dark() &&
-	    !(plan->fault == DISK_SYNC_FAILS && pawl__disk_struck() > 0)) {
+	if (plan->seed % 3 == 0 && !pawl__disk_dark() && !sync_failed(plan)) {
 		pawl__work_close(w);
+		/* Who has met a failed sync is not to be started again as if there were none. */
+		if (sync_failed(plan))
+			return;
 		if (!pawl__work_open(w, path, "disk", &err)) {
 			if (pawl__disk_struck() == 0)
 				pawl__work_fail(w, "opening again: %s", err.text);
@@ -162,12 +168,22 @@ static uint64_t run(const struct disk_plan *plan, bool *ret_bad)
 	return struck;
 }
 
+static int64_t number_of(const char *text, int64_t otherwise)
+{
+	int64_t n = otherwise;
+
+	if (text != NULL && !pawl__num_parse_i64(pawl__str_of(text), &n))
+		return otherwise;
+	return n;
+}
+
 /* The fault at the first operation, at the second, .. until it strikes no more. */
 static void until_clean(enum disk_fault fault, uint64_t times, bool last)
 {
 	struct disk_plan plan = {
 		.fault = fault, .nth = 1, .times = times, .seed = 1, .last = last
 	};
+	const uint64_t each = (uint64_t)number_of(secure_getenv("FAULT_EACH"), EACH_UNTIL);
 	uint64_t runs = 0, bad_runs = 0, struck;
 
 	do {
@@ -176,7 +192,7 @@ static void until_clean(enum disk_fault fault, uint64_t times, bool last)
 		struck = run(&plan, &bad);
 		runs++;
 		bad_runs += bad;
-		plan.nth += plan.nth < EACH_UNTIL ? 1 : 1 + plan.seed % STRIDE_MAX;
+		plan.nth += plan.nth < each ? 1 : 1 + plan.seed % STRIDE_MAX;
 		plan.seed++;
 	} while (struck > 0 && bad_runs < 5);
 	print_message("%s%s: %llu runs, the last at operation %llu\n", fault_names[fault],
@@ -268,18 +284,9 @@ static void test_engine__nth_read_fails_answers_hold(void **state)
 	until_clean(DISK_READ_FAILS, 1, false);
 }
 
-static int64_t number_of(const char *text, int64_t otherwise)
-{
-	int64_t n = otherwise;
-
-	if (text != NULL && !pawl__num_parse_i64(pawl__str_of(text), &n))
-		return otherwise;
-	return n;
-}
-
 static void test_engine__power_cut_keeps_what_was_answered(void **state)
 {
-	const int64_t cuts = number_of(getenv("FAULT_CUTS"), CUTS_DEFAULT);
+	const int64_t cuts = number_of(secure_getenv("FAULT_CUTS"), CUTS_DEFAULT);
 	struct disk_plan plan = { .fault = DISK_POWER_CUT, .nth = DISK_FOR_EVER, .times = 1 };
 	int64_t struck = 0, bad_runs = 0;
 	uint64_t operations;
@@ -340,7 +347,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_engine__nth_read_fails_answers_hold),
 		cmocka_unit_test(test_engine__power_cut_keeps_what_was_answered),
 	};
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = secure_getenv("TMPDIR");
 	int rc;
 
 	(void)snprintf(dir, sizeof(dir), "%s/pawl-fault-XXXXXX", tmp != NULL ? tmp : "/tmp");

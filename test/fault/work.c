@@ -11,13 +11,13 @@
 #include "work_sums.h"
 
 #define CALLER      STR("tester")
-#define BATCH_MAX   5u
-#define TURNS_MAX   100u
+#define BATCH_MAX   5U
+#define TURNS_MAX   100U
 #define TTL_US      (INT64_C(3600) * 1000000)
 #define STOCK       40
 #define MONEY       500
-#define VALUE_BIG   20000u
-#define ANSWERS_RUN 16u /* so that runs are written and found again within one run of the work */
+#define VALUE_BIG   20000U
+#define ANSWERS_RUN 16U /* so that runs are written and found again within one run of the work */
 
 /* One sending of an ask. */
 struct call {
@@ -532,15 +532,16 @@ static void read_rows(struct work *w, struct ws *ws)
 static void work_settle(struct work *w)
 {
 	struct ws ws;
-	struct ws_entry *row[WORK_ASKS_MAX];
+	struct ws_entry *row[WORK_ASKS_MAX] = { NULL };
 
 	pawl__ws_init(&ws, &w->arena, 1, w->len);
 	for (uint32_t i = 0; i < w->len; i++)
 		row[i] = pawl__ws_want_answer(&ws, CALLER, pawl__str_of(w->ask[i].key));
+	INVARIANT(!ws.failed);
 	read_rows(w, &ws);
 	for (uint32_t i = 0; i < w->len && !w->bad; i++) {
 		struct ask *ask = &w->ask[i];
-		const struct answer *r = &row[i]->row.answer;
+		const struct answer *r = &row[i]->row.answer; /* NOLINT(*-NullDereference) */
 		const struct tx_answer a = { .code = r->code,
 			                     .http = r->http,
 			                     .revision = r->revision,

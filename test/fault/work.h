@@ -29,11 +29,11 @@
 #include "core/tx.h"
 #include "engine/engine.h"
 
-#define WORK_ASKS_MAX  160u
-#define WORK_LINES_MAX 3u
-#define WORK_USERS     4u
-#define WORK_SKUS      3u
-#define WORK_RECORDS   4u
+#define WORK_ASKS_MAX  160U
+#define WORK_LINES_MAX 3U
+#define WORK_USERS     4U
+#define WORK_SKUS      3U
+#define WORK_RECORDS   4U
 
 enum ask_kind {
 	ASK_ACCOUNT,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as HTTP: the first byte says how they are cut and whether they are a
- * request or a response; the rest is the message. Every piece lies in memory of exactly its length, so
- * that a sanitizer sees a byte read behind it. What must hold:
+ * request or a response; the rest is the message. Every piece lies in memory of exactly its length,
+ * so that a sanitizer sees a byte read behind it. What must hold:
  *  - however the bytes are cut, the outcome is the same;
  *  - every slice of an accepted message lies within the bytes given;
  *  - an accepted body has the declared length and is within the limit;

@@ -30,7 +30,7 @@ static void key_decided(struct sim *s, struct sim_key *k, const struct answer *a
 	s->last_at_us = a->at_us;
 	k->decided = true;
 	row_answer(a, &k->answer);
-	/* What a refused transaction would have been numbered is not told; nobody can ask for it. */
+	/* What a refused transaction would have been numbered is not told to anybody. */
 	v = model_apply(&s->model, &k->tx->tx, a->at_us,
 	                a->code == PAWL_OK ? a->revision : REVISION_UNTOLD);
 	sim_log(s, "  %s decided: %s at %" PRId64 " revision %" PRId64, k->name,

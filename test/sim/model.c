@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "client.h"
 
 /* One transaction at work on a copy. */
 struct play {
@@ -18,13 +19,32 @@ static int64_t next_number(struct play *p)
 	return p->revision * 1024 + p->created++;
 }
 
-void model_add_account(struct model *m, const char *id, const char *unit, bool has_floor,
-                       int64_t floor)
+void model_setup(struct model *m)
 {
-	INVARIANT(m->accounts < MODEL_ACCOUNTS);
-	m->account[m->accounts++] = (struct model_account){
-		.id = id, .unit = unit, .has_floor = has_floor, .floor = floor
+	static const struct model_account accounts[] = {
+		/* id, unit, has_floor, floor, balance */
+		{ "acct:a", "EUR", true, 0, 100 },
+		{ "acct:b", "EUR", true, 0, 0 },
+		{ "acct:c", "EUR", true, -50, 0 },
+		{ "acct:d", "EUR", false, 0, 0 },
+		{ "acct:usd", "USD", true, 0, 100 },
+		{ "world:EUR", "EUR", false, 0, -100 },
+		{ "world:USD", "USD", false, 0, -100 },
+		{ "world:sku:one", "sku:one", false, 0, -20 },
+		{ "stock:one", "sku:one", true, 0, 20 },
+		{ "sold:one", "sku:one", true, 0, 0 },
+		{ "world:sku:two", "sku:two", false, 0, -5 },
+		{ "stock:two", "sku:two", true, 0, 5 },
+		{ "sold:two", "sku:two", true, 0, 0 },
 	};
+
+	static_assert(ARRAY_LEN(accounts) <= MODEL_ACCOUNTS, "the model has room for all");
+	memcpy(m->account, accounts, sizeof(accounts));
+	m->accounts = ARRAY_LEN(accounts);
+	for (uint32_t i = 0; i < CLIENT_RECORDS; i++)
+		m->record[m->records++].key = client_records[i];
+	m->stocked = 25;
+	m->transfers = 4;
 }
 
 uint32_t model_find(const struct model *m, struct str id)

@@ -64,8 +64,8 @@ struct model_verdict {
 	uint32_t op; /* that was refused */
 };
 
-void model_add_account(struct model *m, const char *id, const char *unit, bool has_floor,
-                       int64_t floor);
+/* The world after client_setup. */
+void model_setup(struct model *m);
 /* Index of an account, or MODEL_ACCOUNTS. */
 uint32_t model_find(const struct model *m, struct str id);
 

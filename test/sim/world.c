@@ -81,7 +81,7 @@ static bool is_well(struct sim *s)
 	return h.writable && !s->world->crashed && !s->world->failed;
 }
 
-/* What may go wrong in this seed: each kind alone in some, all together in some, nothing in some. */
+/* What may go wrong in this seed: each kind alone, all together, or nothing. */
 static void faults_choose(struct sim *s, struct memory_faults *f)
 {
 	const uint64_t kinds = sim_draw(s, 16);
@@ -144,6 +144,19 @@ static void log_request(struct sim *s, const struct sim_key *k)
 	sim_log(s, "  ask %s:%s", k->name, ops);
 }
 
+/* What clients have read: the ids that were given, the versions that are. */
+static void clients_learn(struct sim *s)
+{
+	const struct model *m = &s->model;
+
+	while (s->client.holds_len < m->holds)
+		client_learn_hold(&s->client, m->hold[s->client.holds_len].number);
+	while (s->client.orders_len < m->orders)
+		client_learn_order(&s->client, m->order[s->client.orders_len].number);
+	for (uint32_t i = 0; i < CLIENT_RECORDS; i++)
+		s->client.version[i] = m->record[i].present ? m->record[i].version : 0;
+}
+
 /* Each client at most once: its own new or unanswered request, or an old one again. */
 static void clients_ask(struct sim *s)
 {
@@ -156,7 +169,7 @@ static void clients_ask(struct sim *s)
 		if (s->asking[c] == 0 && s->keys_len > 1 && sim_draw(s, 8) == 0) {
 			n = (uint32_t)sim_draw(s, s->keys_len);
 		} else if (s->asking[c] == 0) {
-			client_make(s, key_new(s)->tx);
+			client_make(&s->client, key_new(s)->tx);
 			s->asking[c] = s->keys_len;
 			n = s->keys_len - 1;
 		} else {
@@ -164,18 +177,6 @@ static void clients_ask(struct sim *s)
 		}
 		s->queued[s->queued_len++] = n;
 	}
-}
-
-/* The same request in other memory: retried while the first waits, or by another process. */
-static void twin_of(struct kit_tx *twin, const struct kit_tx *t)
-{
-	kit_tx_init(twin);
-	twin->tx = t->tx;
-	twin->ops_cap = t->tx.ops_len;
-	twin->ops = calloc(t->tx.ops_len, sizeof(*twin->ops));
-	INVARIANT(twin->ops != NULL);
-	memcpy(twin->ops, t->ops, t->tx.ops_len * sizeof(*twin->ops));
-	twin->tx.ops = twin->ops;
 }
 
 /* A key of another request: must be refused and must tell nothing. */
@@ -204,7 +205,7 @@ static void requests_send(struct sim *s, struct sent *q)
 
 		log_request(s, k);
 		q->was_known[i] = k->decided;
-		twin_of(&q->twin[i], k->tx);
+		kit_tx_twin(&q->twin[i], k->tx);
 		kit_submit(&s->kit, &q->twin[i]);
 	}
 	kit_tx_init(&q->other);
@@ -269,6 +270,7 @@ static void step(struct sim *s, uint32_t n, const struct memory_faults *faults)
 	INVARIANT(q != NULL);
 	sim_log(s, "step %u", n);
 	clock_move(s);
+	clients_learn(s);
 	clients_ask(s);
 	duplicate(s);
 	s->world->faults = *faults;
@@ -304,7 +306,8 @@ static void setup(struct sim *s)
 	s->world = pawl__memory_sim(store);
 	engine_start(s);
 	k = key_new(s);
-	client_setup(s, k->tx);
+	client_setup(k->tx);
+	model_setup(&s->model);
 	(void)kit_run(&s->kit, k->tx);
 	if (k->tx->answer.code != PAWL_OK)
 		sim_fail(s, "the setup is refused: %s", k->tx->answer.body);
@@ -352,6 +355,7 @@ void sim_run(const struct sim_options *opt, struct sim_report *ret)
 	struct memory_faults faults;
 
 	rng_init(&s.rng, opt->seed);
+	s.client.rng = &s.rng;
 	pawl__buf_init(&s.log, SIM_LOG_MAX);
 	kit_read_init(&s.read);
 	faults_choose(&s, &faults);

@@ -19,6 +19,7 @@
 #define TEST_SIM_WORLD_H
 
 #include "base/rng.h"
+#include "client.h"
 #include "kit.h"
 #include "model.h"
 #include "mutants.h"
@@ -36,7 +37,7 @@ struct sim_options {
 struct sim_report {
 	bool held;     /* every promise */
 	char why[512]; /* the first that did not */
-	uint64_t hash; /* of everything that would be printed: the same again for the same options */
+	uint64_t hash; /* of all that would be printed: the same options give the same */
 };
 
 void sim_run(const struct sim_options *opt, struct sim_report *ret);
@@ -58,6 +59,7 @@ struct sim {
 	struct memory_sim *world;
 	struct kit kit;
 	struct model model;
+	struct client client; /* what all clients know */
 	struct sim_key *keys; /* owned, SIM_KEYS_MAX */
 	uint32_t keys_len;
 	uint32_t asking[SIM_CLIENTS]; /* index of the key + 1; 0 = idle */
@@ -79,10 +81,6 @@ static inline uint64_t sim_draw(struct sim *s, uint64_t bound)
 {
 	return pawl__rng_below(&s->rng, bound);
 }
-
-/* client.c */
-void client_setup(struct sim *s, struct kit_tx *t);
-void client_make(struct sim *s, struct kit_tx *t);
 
 /* check.c: what the store says of the keys of this step, then of everything. */
 void check_step(struct sim *s);

@@ -101,7 +101,7 @@ static bool race_pick(struct race *r, uint64_t *ret_tag)
 {
 	const bool planned = r->plan_at < r->plan_len;
 
-	if (*r->config->cancel)
+	if (atomic_load(r->config->cancel))
 		return false;
 	/* Repeats mix with those who come for the first time. */
 	if (r->again_at < r->again_len && (!planned || (pawl__rng_next(&r->rng) & 1U) != 0))
@@ -127,6 +127,8 @@ static void put_order(const struct race *r, uint32_t buyer, struct buf *out)
 	buf_lit(&body, "\"}");
 	pawl__buf_init_fixed(&fields, fields_mem, sizeof(fields_mem));
 	buf_lit(&fields, "Content-Type: application/json\r\nIdempotency-Key: demo-");
+	buf_str(&fields, pawl__str_of(r->config->sku));
+	pawl__buf_putc(&fields, '-');
 	pawl__buf_u64(&fields, r->config->seed);
 	pawl__buf_putc(&fields, '-');
 	pawl__buf_u64(&fields, buyer);
@@ -197,7 +199,7 @@ static void on_done(void *data, const struct load_result *result)
 
 	r->in_flight--;
 	b->waits = false;
-	if (*r->config->cancel)
+	if (atomic_load(r->config->cancel))
 		pawl__load_stop(r->load);
 	if (result->outcome == LOAD_ANSWERED) {
 		pawl__hist_put(&r->result->latency_us,

@@ -13,6 +13,7 @@
 #ifndef PAWL_CLI_DEMO_RACE_H
 #define PAWL_CLI_DEMO_RACE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,7 +37,7 @@ struct race_config {
 	uint64_t seed;
 	int64_t timeout_us; /* of the whole race */
 	struct progress *progress;
-	const volatile bool *cancel; /* set by a signal's handler */
+	const atomic_bool *cancel; /* set by a signal's handler */
 };
 
 struct race_result {

@@ -152,10 +152,10 @@ static void *seller_main(void *arg)
 {
 	struct seller *s = arg;
 	struct sale *sale = s->sale;
-	const volatile bool *cancel = sale->config->cancel;
+	const atomic_bool *cancel = sale->config->cancel;
 
 	(void)pthread_barrier_wait(&sale->start);
-	while (pawl__clock_mono_us() < sale->end_us && (cancel == NULL || !*cancel)) {
+	while (pawl__clock_mono_us() < sale->end_us && (cancel == NULL || !atomic_load(cancel))) {
 		const int64_t buyer = atomic_fetch_add(&sale->next, 1);
 
 		if (buyer >= sale->config->buyers)

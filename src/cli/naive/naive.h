@@ -37,9 +37,9 @@ struct naive_config {
 	const char *path; /* of a file that is not there yet */
 	int64_t buyers, stock;
 	uint32_t threads;
-	int64_t think_us;            /* whole milliseconds, between the read and the write */
-	int64_t budget_us;           /* after it no more buyers are begun */
-	const volatile bool *cancel; /* set by a signal's handler; NULL = never */
+	int64_t think_us;          /* whole milliseconds, between the read and the write */
+	int64_t budget_us;         /* after it no more buyers are begun */
+	const atomic_bool *cancel; /* set by a signal's handler; NULL = never */
 };
 
 struct naive_result {

@@ -123,7 +123,7 @@ static void audit_holds(struct audit *a)
 			continue;
 		a->ret->holds++;
 		audit_hold(a, r);
-		check_version(a, "a hold", STR_NONE, r->now->e.row.hold.version);
+		check_version(a, "hold", STR(""), r->now->e.row.hold.version);
 	}
 }
 
@@ -217,7 +217,7 @@ static void audit_orders(struct audit *a)
 			continue;
 		a->ret->orders++;
 		audit_order(a, &r->now->e.row.order);
-		check_version(a, "an order", STR_NONE, r->now->e.row.order.version);
+		check_version(a, "order", STR(""), r->now->e.row.order.version);
 	}
 }
 
@@ -243,7 +243,7 @@ static void audit_answers(struct audit *a)
 		if (an->at_us > a->w->now.high_water_us)
 			report(a, "answer", "an answer is %" PRId64 " us ahead of the store",
 			       an->at_us - a->w->now.high_water_us);
-		check_version(a, "an answer", STR_NONE, an->revision);
+		check_version(a, "answer", STR(""), an->revision);
 	}
 }
 

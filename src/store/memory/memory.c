@@ -233,9 +233,9 @@ static enum pawl_status memory_due(struct store *s, int64_t now_us, uint32_t max
 	return st;
 }
 
-/* By the high-water mark, not by the clock: a clock that jumped ahead forgets nothing. Answers stand
- * in the order in which their keys came first: the oldest are in front, and a key that was used
- * again after its time keeps those behind it a retention longer, which the contract allows. */
+/* By the high-water mark, not by the clock: a clock that jumped ahead forgets nothing. Answers
+ * stand in the order in which their keys came first: the oldest are in front, and a key that was
+ * used again after its time keeps those behind it a retention longer, which the contract allows. */
 static enum pawl_status memory_housekeep(struct store *s, bool idle, struct pawl_error *err)
 {
 	struct world *w = world_enter(s);

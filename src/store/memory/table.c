@@ -133,7 +133,7 @@ static struct memory_image *image_new(const struct ws_entry *e)
 static void world_grow(struct world *w)
 {
 	const uint32_t buckets = w->buckets * 2;
-	struct memory_row **bucket = calloc(buckets, sizeof(*bucket));
+	struct memory_row **bucket = calloc(buckets, sizeof(struct memory_row *));
 
 	if (bucket == NULL)
 		return;
@@ -267,15 +267,11 @@ bool pawl__text_fill(struct memory_text *t, struct str name, struct str key, str
 
 	if (at == NULL)
 		return false;
+	t->mem = at;
 	t->name = put_str(&at, name);
 	t->key = put_str(&at, key);
 	t->body = put_str(&at, body);
 	return true;
-}
-
-static void text_free(struct memory_text *t)
-{
-	free((char *)(uintptr_t)t->name.ptr);
 }
 
 /* The rows that the transaction staged; keep says which image stays. */
@@ -314,16 +310,16 @@ void pawl__world_forget(struct world *w)
 	rows_settle(w, false);
 	w->transfers.len = w->transfers.committed;
 	while (w->events.len > w->events.committed)
-		text_free(&w->events.at[--w->events.len]);
+		free(w->events.at[--w->events.len].mem);
 	while (w->jobs.len > w->jobs.committed)
-		text_free(&w->jobs.at[--w->jobs.len]);
+		free(w->jobs.at[--w->jobs.len].mem);
 	w->staged = w->now;
 }
 
 bool pawl__world_init(struct world *w)
 {
 	w->buckets = WORLD_BUCKETS_MIN;
-	w->bucket = calloc(w->buckets, sizeof(*w->bucket));
+	w->bucket = calloc(w->buckets, sizeof(struct memory_row *));
 	return w->bucket != NULL;
 }
 
@@ -331,8 +327,13 @@ void pawl__world_deinit(struct world *w)
 {
 	pawl__world_forget(w);
 	for (unsigned k = 0; k < ROW_KINDS; k++) {
-		while (w->kind[k].first != NULL)
-			row_free(w, w->kind[k].first);
+		struct memory_row *next;
+
+		for (struct memory_row *r = w->kind[k].first; r != NULL; r = next) {
+			next = r->next;
+			free(r->now);
+			free(r);
+		}
 	}
 	w->events.committed = 0;
 	w->jobs.committed = 0;

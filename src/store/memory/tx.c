@@ -90,46 +90,57 @@ enum pawl_status pawl__world_expire(struct world *w, const struct ws_entry *acco
 	return PAWL_OK;
 }
 
+static const char *account_fault(const struct ws_entry *e)
+{
+	const struct account *a = &e->row.account;
+	int64_t left;
+
+	if (a->held < 0 || a->unit.len == 0 || !str_eq(a->id, e->id) || a->version <= 0 ||
+	    a->due_us < 0)
+		return "an account breaks its rules";
+	if (!num_sub(a->balance, a->held, &left) || (a->has_floor && left < a->floor))
+		return "an account is below its floor";
+	return NULL;
+}
+
+static const char *hold_fault(const struct world *w, const struct ws_entry *e)
+{
+	const struct hold *h = &e->row.hold;
+	const bool in_range = h->amount > 0 && h->captured >= 0 && h->captured <= h->amount;
+
+	if (!in_range || h->number != e->number || h->expires_us <= 0 || h->version <= 0 ||
+	    (h->state == HOLD_HELD && h->captured == h->amount))
+		return "a hold breaks its rules";
+	if (pawl__world_find_account(w, h->from) == NULL ||
+	    pawl__world_find_account(w, h->to) == NULL)
+		return "a hold names an account that does not exist";
+	return NULL;
+}
+
 /* The promises of core/rows, of one row. NULL when it keeps them. */
 static const char *row_fault(const struct world *w, const struct ws_entry *e)
 {
-	const struct account *a = &e->row.account;
-	const struct hold *h = &e->row.hold;
-	int64_t left;
+	bool keeps = false;
 
 	switch (e->kind) {
 	case ROW_ACCOUNT:
-		if (a->held < 0 || a->unit.len == 0 || !str_eq(a->id, e->id) || a->due_us < 0)
-			return "an account breaks its rules";
-		if (!num_sub(a->balance, a->held, &left) || (a->has_floor && left < a->floor))
-			return "an account is below its floor";
-		return NULL;
+		return account_fault(e);
 	case ROW_HOLD:
-		if (h->number != e->number || h->amount <= 0 || h->captured < 0 ||
-		    h->captured > h->amount || h->expires_us <= 0)
-			return "a hold breaks its rules";
-		if (pawl__world_find_account(w, h->from) == NULL ||
-		    pawl__world_find_account(w, h->to) == NULL)
-			return "a hold names an account that does not exist";
-		return NULL;
+		return hold_fault(w, e);
 	case ROW_RECORD:
-		return str_eq(e->row.record.key, e->id) && e->row.record.version > 0
-		               ? NULL
-		               : "a record breaks its rules";
+		keeps = str_eq(e->row.record.key, e->id) && e->row.record.version > 0;
+		break;
 	case ROW_ORDER:
-		return e->row.order.number == e->number && e->row.order.state != ORDER_EXPIRED
-		               ? NULL
-		               : "an order breaks its rules";
+		keeps = e->row.order.number == e->number && e->row.order.state != ORDER_EXPIRED;
+		break;
 	case ROW_LEASE:
-		return str_eq(e->row.lease.name, e->id) && e->row.lease.token > 0
-		               ? NULL
-		               : "a lease breaks its rules";
+		keeps = str_eq(e->row.lease.name, e->id) && e->row.lease.token > 0;
+		break;
 	case ROW_ANSWER:
-		return str_eq(e->row.answer.caller, e->id) && str_eq(e->row.answer.key, e->id2)
-		               ? NULL
-		               : "an answer breaks its rules";
+		keeps = str_eq(e->row.answer.caller, e->id) && str_eq(e->row.answer.key, e->id2);
+		break;
 	}
-	UNREACHABLE();
+	return keeps ? NULL : "a row breaks its rules";
 }
 
 /* What an update may not do to the row that is there. */

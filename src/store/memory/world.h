@@ -58,7 +58,8 @@ struct memory_transfer {
 struct memory_text {
 	int64_t number;
 	int64_t run_at_us;          /* jobs */
-	struct str name, key, body; /* topic or queue; owned, one allocation at name.ptr */
+	char *mem;                  /* owned: all the text */
+	struct str name, key, body; /* name: topic or queue */
 };
 
 struct memory_kind {
@@ -138,7 +139,7 @@ struct memory_row *pawl__world_find_number(const struct world *w, enum row_kind 
 /* The image that the open transaction sees, or the committed one; NULL = not present. */
 const struct memory_image *pawl__row_image(const struct memory_row *r, bool staged);
 
-/* Put a copy of the entry (NULL: its absence) in place of the row. False: no memory, nothing done. */
+/* Put a copy of the entry (NULL: its absence) in place of the row. False: no memory, no change. */
 PAWL_MUST_CHECK bool pawl__world_stage(struct world *w, const struct ws_entry *key,
                                        const struct ws_entry *e);
 

@@ -7,8 +7,10 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "pawl/limits.h"
+#include "store/sqlite/bulk.h"
 
-#define ANSWERS_AGES 8 /* a run spans at most this part of the retention, so that expiry is steady */
+#define ANSWERS_AGES                                                                               \
+	8 /* a run spans at most this part of the retention, so that expiry is steady */
 
 static const struct answers_tuning answers_defaults = {
 	.run_max = ANSWERS_RUN_MAX,
@@ -217,8 +219,7 @@ static bool probe_add(struct answer_probe *p, int64_t run, int64_t seq)
 {
 	if (p->len == p->cap) {
 		const uint32_t cap = p->cap == 0 ? 4 : p->cap * 2;
-		struct answer_candidate *at =
-			arena_array(p->arena, struct answer_candidate, cap);
+		struct answer_candidate *at = arena_array(p->arena, struct answer_candidate, cap);
 
 		if (at == NULL)
 			return false;
@@ -267,23 +268,23 @@ bool pawl__answers_probe(const struct answers *a, uint64_t hash, struct answer_p
 
 /* Flush: rows now, memory when they have committed. */
 
-static enum pawl_status answer_write(struct conn *c, int64_t seq, const struct answer *w,
+static enum pawl_status answer_write(struct bulk *b, int64_t seq, const struct answer *w,
                                      struct pawl_error *err)
 {
-	sqlite3_stmt *q = conn_stmt(c, SQL_ANSWER_ADD);
+	sqlite3_stmt *q = pawl__bulk_row(b);
 
-	bind_i64(q, 1, seq);
-	bind_str(q, 2, w->caller);
-	bind_str(q, 3, w->key);
-	bind_blob(q, 4, w->fingerprint, FINGERPRINT_LEN);
-	bind_i64(q, 5, w->code);
-	bind_i64(q, 6, w->http);
-	bind_i64(q, 7, w->revision);
-	bind_i64(q, 8, w->etag);
-	bind_i64(q, 9, w->at_us);
-	bind_str(q, 10, w->location);
-	bind_str(q, 11, w->body);
-	return pawl__conn_run(c, SQL_ANSWER_ADD, err);
+	bind_i64(q, b->at + 1, seq);
+	bind_str(q, b->at + 2, w->caller);
+	bind_str(q, b->at + 3, w->key);
+	bind_blob(q, b->at + 4, w->fingerprint, FINGERPRINT_LEN);
+	bind_i64(q, b->at + 5, w->code);
+	bind_i64(q, b->at + 6, w->http);
+	bind_i64(q, b->at + 7, w->revision);
+	bind_i64(q, b->at + 8, w->etag);
+	bind_i64(q, b->at + 9, w->at_us);
+	bind_str(q, b->at + 10, w->location);
+	bind_str(q, b->at + 11, w->body);
+	return pawl__bulk_step(b, err);
 }
 
 static bool step_reserve(struct answers *a, uint32_t len)
@@ -310,13 +311,15 @@ static enum pawl_status step_answers(struct answers *a, struct conn *c, const st
                                      struct pawl_error *err)
 {
 	const uint32_t len = ws->answers.len;
+	struct bulk b;
 
+	pawl__bulk_begin(&b, c, BULK_ANSWER, len);
 	a->step.first_seq = ws->answers_seq - len + 1;
 	a->step.now_us = ws->now_us;
 	INVARIANT(a->step.first_seq > a->last_seq);
 	for (uint32_t i = 0; i < len; i++) {
 		const struct answer *w = &ws->answers.at[i]->row.answer;
-		const enum pawl_status st = answer_write(c, a->step.first_seq + i, w, err);
+		const enum pawl_status st = answer_write(&b, a->step.first_seq + i, w, err);
 
 		if (st != PAWL_OK)
 			return st;
@@ -346,27 +349,33 @@ static enum pawl_status run_slice(struct answers *a, struct conn *c, struct meta
                                   uint32_t work, struct pawl_error *err)
 {
 	const struct memtable *m = answers_frozen(a);
-	sqlite3_stmt *q = conn_stmt(c, SQL_KEY_ADD);
-	const struct mem_entry *e = NULL;
+	const uint32_t left = m->len - a->step.written;
+	const uint32_t len = work < left ? work : left;
+	struct bulk b;
 
 	if (a->building.block == NULL && !pawl__filter_init(&a->building, m->len))
 		return answers_nomem(err);
-	while (work-- > 0 && (e = pawl__memtable_walk(m, &a->step.cursor)) != NULL) {
+	pawl__bulk_begin(&b, c, BULK_KEY, len);
+	for (uint32_t i = 0; i < len; i++) {
+		const struct mem_entry *e = pawl__memtable_walk(m, &a->step.cursor);
+		sqlite3_stmt *q = pawl__bulk_row(&b);
 		enum pawl_status st;
 
 		/* After a rollback a key is added again: a filter does not mind. */
 		pawl__filter_add(&a->building, e->hash);
-		bind_i64(q, 1, meta->run_next);
-		bind_i64(q, 2, (int64_t)e->hash);
-		bind_i64(q, 3, e->seq);
-		st = pawl__conn_run(c, SQL_KEY_ADD, err);
+		bind_i64(q, b.at + 1, meta->run_next);
+		bind_i64(q, b.at + 2, (int64_t)e->hash);
+		bind_i64(q, b.at + 3, e->seq);
+		st = pawl__bulk_step(&b, err);
 		if (st != PAWL_OK)
 			return st;
 	}
-	return e == NULL ? run_finish(a, c, meta, err) : PAWL_OK;
+	a->step.written += len;
+	return a->step.written == m->len ? run_finish(a, c, meta, err) : PAWL_OK;
 }
 
-/* The hash below which the first `part` of `whole` evenly spread keys lie, as SQLite orders them. */
+/* The hash below which the first `part` of `whole` evenly spread keys lie, as SQLite orders them.
+ *  */
 static int64_t hash_bound(int64_t part, int64_t whole)
 {
 	const unsigned __int128 bound = ((unsigned __int128)part << 64) / (uint64_t)whole;
@@ -478,7 +487,9 @@ static void commit_drop(struct answers *a)
 
 void pawl__answers_begin(struct answers *a)
 {
-	a->step = (struct answers_step){ .cursor = a->cursor, .dropped = a->dropped };
+	a->step = (struct answers_step){ .cursor = a->cursor,
+		                         .written = a->written,
+		                         .dropped = a->dropped };
 }
 
 void pawl__answers_committed(struct answers *a)
@@ -495,7 +506,8 @@ void pawl__answers_committed(struct answers *a)
 	for (uint32_t i = 0; i < s->hashes_len; i++)
 		pawl__memtable_add(answers_active(a), a->hashes[i], s->first_seq + i, s->now_us);
 	INVARIANT(pthread_mutex_unlock(&a->mu) == 0);
-	a->cursor = s->finish != 0 || s->freeze ? 0 : s->cursor;
+	a->cursor = s->finish != 0 ? 0 : s->cursor;
+	a->written = s->finish != 0 ? 0 : s->written;
 	a->dropped = s->drop ? 0 : s->dropped;
 	if (s->hashes_len > 0)
 		a->last_seq = s->first_seq + s->hashes_len - 1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite/answers - finding the answer of an idempotency key among very many, at a cost that does not
- * grow with them: every order asks for a key that is not there.
+ * sqlite/answers - finding the answer of an idempotency key among very many, at a cost that does
+ * not grow with them: every order asks for a key that is not there.
  *
- *              batch                    full, or old             written out
- *   answer ----------> ACTIVE memtable ------------> FROZEN ----------------> RUN -----> dropped
- *                      hash -> seq                   also hash -> seq         rows + filter  (expired)
+ *            batch                  full, or old             written out             expired
+ *   answer --------> ACTIVE memtable ------------> FROZEN ----------------> RUN ------------> -
+ *                    hash -> seq                   hash -> seq              rows, a filter
  *
  * The rows of table `answer` are appended under seq, the number of the answer. Their 64-bit hashes
  * (SipHash-2-4 under the file's own seed) stay in memory until there are run_max of them or they
@@ -68,7 +68,8 @@ struct answer_run {
 struct answers_step {
 	bool freeze;         /* active becomes frozen */
 	int64_t finish;      /* frozen has become this run; 0 = it has not */
-	uint32_t cursor;     /* slots of frozen that are written */
+	uint32_t cursor;     /* slots of frozen that have been walked, .. */
+	uint32_t written;    /* .. and keys that were found in them */
 	int64_t dropped;     /* answers of the oldest run that are deleted */
 	bool drop;           /* it is all gone */
 	uint32_t hashes_len; /* of the new answers */
@@ -88,7 +89,7 @@ struct answers {
 	size_t filters_len; /* bytes of all filters */
 	/* the lane's alone */
 	struct filter building; /* of frozen */
-	uint32_t cursor;
+	uint32_t cursor, written;
 	int64_t dropped;
 	int64_t last_seq;
 	uint64_t *hashes; /* owned; of the new answers of the open transaction */

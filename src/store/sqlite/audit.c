@@ -165,7 +165,8 @@ static void row_hold(struct audit *au, sqlite3_stmt *row)
 		return;
 	}
 	if (from->unit != to->unit)
-		audit_drift(au, "unit", "hold %s joins accounts of two units", id_format(number).at);
+		audit_drift(au, "unit", "hold %s joins accounts of two units",
+		            id_format(number).at);
 	if (sqlite3_column_int64(row, 6) != HOLD_HELD)
 		return;
 	from->live += (wide)sqlite3_column_int64(row, 3) - sqlite3_column_int64(row, 4);
@@ -282,12 +283,13 @@ static enum pawl_status audit_money(struct audit *au)
 		                " FROM account",
 		                0, row_account);
 	if (st == PAWL_OK)
-		st = audit_each(au,
-		                "SELECT h.number, h.captured, coalesce(t.sum, 0) FROM hold h LEFT JOIN"
-		                " (SELECT hold, sum(amount) AS sum FROM transfer"
-		                "  WHERE hold IS NOT NULL GROUP BY hold) t ON t.hold = h.number"
-		                " WHERE h.captured <> coalesce(t.sum, 0)",
-		                0, row_capture);
+		st = audit_each(
+			au,
+			"SELECT h.number, h.captured, coalesce(t.sum, 0) FROM hold h LEFT JOIN"
+			" (SELECT hold, sum(amount) AS sum FROM transfer"
+			"  WHERE hold IS NOT NULL GROUP BY hold) t ON t.hold = h.number"
+			" WHERE h.captured <> coalesce(t.sum, 0)",
+			0, row_capture);
 	return st;
 }
 
@@ -334,16 +336,15 @@ static const char sql_orders[] =
 	" WHERE h.number BETWEEN o.number + 1 AND o.number + o.holds) AS there"
 	" FROM order_ o WHERE holds > 0 AND holds <> there";
 
-static const char sql_futures[] =
-	"SELECT 'transfer', max(number) >> 10 FROM transfer"
-	" UNION ALL SELECT 'hold', max(number) >> 10 FROM hold"
-	" UNION ALL SELECT 'order_', max(number) >> 10 FROM order_"
-	" UNION ALL SELECT 'event', max(number) >> 10 FROM event"
-	" UNION ALL SELECT 'job', max(number) >> 10 FROM job"
-	" UNION ALL SELECT 'hold', max(version) FROM hold"
-	" UNION ALL SELECT 'order_', max(version) FROM order_"
-	" UNION ALL SELECT 'record', max(version) FROM record"
-	" UNION ALL SELECT 'answer', max(revision) FROM answer";
+static const char sql_futures[] = "SELECT 'transfer', max(number) >> 10 FROM transfer"
+				  " UNION ALL SELECT 'hold', max(number) >> 10 FROM hold"
+				  " UNION ALL SELECT 'order_', max(number) >> 10 FROM order_"
+				  " UNION ALL SELECT 'event', max(number) >> 10 FROM event"
+				  " UNION ALL SELECT 'job', max(number) >> 10 FROM job"
+				  " UNION ALL SELECT 'hold', max(version) FROM hold"
+				  " UNION ALL SELECT 'order_', max(version) FROM order_"
+				  " UNION ALL SELECT 'record', max(version) FROM record"
+				  " UNION ALL SELECT 'answer', max(revision) FROM answer";
 
 static const char sql_counts[] =
 	"SELECT 'accounts', accounts, (SELECT count(*) FROM account) FROM meta"
@@ -451,6 +452,17 @@ static enum pawl_status audit_run(struct audit *au, sqlite3_stmt *row, int64_t *
 	return st;
 }
 
+static void row_left(struct audit *au, sqlite3_stmt *row)
+{
+	if (sqlite3_column_int64(row, 0) > 0)
+		audit_drift(au, "answers", "%lld rows are left of runs that are gone",
+		            (long long)sqlite3_column_int64(row, 0));
+}
+
+static const char sql_left[] =
+	"SELECT (SELECT count(*) FROM answer WHERE seq < (SELECT min(first_seq) FROM answer_run))"
+	" + (SELECT count(*) FROM answer_key WHERE run < (SELECT min(run) FROM answer_run))";
+
 static enum pawl_status audit_answers(struct audit *au)
 {
 	enum pawl_status st = PAWL_OK;
@@ -483,6 +495,7 @@ static enum pawl_status audit_all(struct audit *au)
 		{ sql_orders, row_order },
 		{ sql_futures, row_future },
 		{ sql_counts, row_count },
+		{ sql_left, row_left },
 	};
 	enum pawl_status st = pawl__meta_get(au->c, &au->meta, au->err);
 

@@ -3,8 +3,8 @@
  * sqlite/audit - derive again what can be derived, from one snapshot, and tell what differs.
  *
  * One pass over each table, in the order of the file; sums are 128 bits wide, so that no order of
- * adding overflows. Memory: 64 bytes an account. It never changes anything, never uses the memory of
- * a running store, and while it runs the WAL cannot be reset (it grows).
+ * adding overflows. Memory: 64 bytes an account. It never changes anything, never uses the memory
+ * of a running store, and while it runs the WAL cannot be reset (it grows).
  */
 #ifndef PAWL_STORE_SQLITE_AUDIT_H
 #define PAWL_STORE_SQLITE_AUDIT_H

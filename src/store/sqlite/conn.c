@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/conn.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/error.h"
 
 static const struct {
 	enum conn_kind who;
 	const char *text;
 } sql_table[] = {
-#define READ  CONN_READER
-#define WRITE CONN_WRITER
+#define READ               CONN_READER
+#define WRITE              CONN_WRITER
 #define X(name, who, text) { who, text },
 	SQL_TABLE(X)
 #undef X
@@ -86,22 +87,38 @@ static enum pawl_status conn_open_fail(struct conn *c, int rc, struct pawl_error
 	"PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF;"           \
 	"PRAGMA secure_delete = OFF; PRAGMA synchronous = FULL;"
 
+/* The path as a URI that says that the file does not change. */
+static void still_uri(char *ret, size_t size, const char *path)
+{
+	size_t len = (size_t)snprintf(ret, size, "file:");
+
+	for (; *path != '\0'; path++)
+		len += (size_t)snprintf(ret + len, size - len,
+		                        strchr("%?#", *path) != NULL ? "%%%02X" : "%c",
+		                        (unsigned)*path);
+	(void)snprintf(ret + len, size - len, "?immutable=1");
+}
+
 enum pawl_status pawl__conn_open(struct conn *c, const char *path, const char *vfs,
                                  enum conn_kind kind, struct pawl_error *err)
 {
 	const int flags = SQLITE_OPEN_NOMUTEX |
 	                  (kind == CONN_WRITER ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 	                                       : SQLITE_OPEN_READONLY);
+	char uri[3 * PATH_MAX + sizeof("file:?immutable=1")];
 	char cache[64];
 	int rc;
 
+	PRE(strlen(path) < PATH_MAX);
 	*c = (struct conn){ .db = NULL };
-	rc = sqlite3_open_v2(path, &c->db, flags, vfs);
+	still_uri(uri, sizeof(uri), path);
+	rc = kind == CONN_STILL ? sqlite3_open_v2(uri, &c->db, flags | SQLITE_OPEN_URI, vfs)
+	                        : sqlite3_open_v2(path, &c->db, flags, vfs);
 	if (rc != SQLITE_OK)
 		return conn_open_fail(c, rc, err);
 	(void)sqlite3_extended_result_codes(c->db, 1);
 	(void)sqlite3_busy_timeout(c->db, CONN_BUSY_MS);
-	(void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kind == CONN_READER, NULL);
+	(void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kind != CONN_WRITER, NULL);
 	(void)snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d;", CONN_CACHE_KIB);
 	rc = sqlite3_exec(c->db, cache, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
@@ -112,21 +129,63 @@ enum pawl_status pawl__conn_open(struct conn *c, const char *path, const char *v
 	return rc == SQLITE_OK ? PAWL_OK : conn_open_fail(c, rc, err);
 }
 
+static enum pawl_status conn_prepare_one(struct conn *c, const char *sql, sqlite3_stmt **ret,
+                                         struct pawl_error *err)
+{
+	const int rc = sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+
+	return rc == SQLITE_OK ? PAWL_OK : pawl__conn_fail(c, rc, err);
+}
+
+static const struct {
+	const char *verb, *table, *names;
+	int columns;
+} bulk_tables[] = {
+#define X(name, verb, table, columns, names) { verb, table, names, columns },
+	BULK_TABLE(X)
+#undef X
+};
+
+/* VERB INTO table (names) VALUES (?, ..), .. */
+static enum pawl_status conn_prepare_bulk(struct conn *c, enum bulk_table table, uint32_t rows,
+                                          sqlite3_stmt **ret, struct pawl_error *err)
+{
+	char sql[1024];
+	struct buf b;
+
+	pawl__buf_init_fixed(&b, sql, sizeof(sql));
+	buf_str(&b, pawl__str_of(bulk_tables[table].verb));
+	buf_lit(&b, " INTO ");
+	buf_str(&b, pawl__str_of(bulk_tables[table].table));
+	buf_lit(&b, " (");
+	buf_str(&b, pawl__str_of(bulk_tables[table].names));
+	buf_lit(&b, ") VALUES ");
+	for (uint32_t row = 0; row < rows; row++) {
+		for (int i = 0; i < bulk_tables[table].columns; i++)
+			buf_str(&b, i > 0 ? STR(",?") : row > 0 ? STR(",(?") : STR("(?"));
+		pawl__buf_putc(&b, ')');
+	}
+	pawl__buf_putc(&b, '\0');
+	INVARIANT(!b.overflow);
+	return conn_prepare_one(c, sql, ret, err);
+}
+
 enum pawl_status pawl__conn_prepare(struct conn *c, enum conn_kind kind, struct pawl_error *err)
 {
+	enum pawl_status st = PAWL_OK;
+
 	static_assert(ARRAY_LEN(sql_table) == SQL_STATEMENTS, "one row for each statement");
-
-	for (int i = 0; i < SQL_STATEMENTS; i++) {
-		int rc;
-
-		if (kind == CONN_READER && sql_table[i].who == CONN_WRITER)
-			continue;
-		rc = sqlite3_prepare_v3(c->db, sql_table[i].text, -1, SQLITE_PREPARE_PERSISTENT,
-		                        &c->stmt[i], NULL);
-		if (rc != SQLITE_OK)
-			return pawl__conn_fail(c, rc, err);
+	for (int i = 0; i < SQL_STATEMENTS && st == PAWL_OK; i++) {
+		if (kind == CONN_WRITER || sql_table[i].who == CONN_READER)
+			st = conn_prepare_one(c, sql_table[i].text, &c->stmt[i], err);
 	}
-	return PAWL_OK;
+	for (int i = 0; kind == CONN_WRITER && i < BULK_TABLES && st == PAWL_OK; i++) {
+		st = conn_prepare_bulk(c, (enum bulk_table)i, 1, &c->bulk[i][0], err);
+		if (st == PAWL_OK)
+			st = conn_prepare_bulk(c, (enum bulk_table)i, BULK_ROWS, &c->bulk[i][1],
+			                       err);
+	}
+	return st;
 }
 
 void pawl__conn_close(struct conn *c, bool checkpoint)
@@ -135,6 +194,10 @@ void pawl__conn_close(struct conn *c, bool checkpoint)
 		return;
 	for (int i = 0; i < SQL_STATEMENTS; i++)
 		(void)sqlite3_finalize(c->stmt[i]);
+	for (int i = 0; i < BULK_TABLES; i++) {
+		(void)sqlite3_finalize(c->bulk[i][0]);
+		(void)sqlite3_finalize(c->bulk[i][1]);
+	}
 	if (!checkpoint)
 		(void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	INVARIANT(sqlite3_close(c->db) == SQLITE_OK); /* else a statement has leaked */
@@ -148,16 +211,21 @@ enum pawl_status pawl__conn_exec(struct conn *c, const char *sql, struct pawl_er
 	return rc == SQLITE_OK ? PAWL_OK : pawl__conn_fail(c, rc, err);
 }
 
-enum pawl_status pawl__conn_run(struct conn *c, enum sql which, struct pawl_error *err)
+enum pawl_status pawl__conn_step(struct conn *c, sqlite3_stmt *q, struct pawl_error *err)
 {
-	const int rc = sqlite3_step(c->stmt[which]);
+	const int rc = sqlite3_step(q);
 	enum pawl_status st = PAWL_OK;
 
 	INVARIANT(rc != SQLITE_ROW);
 	if (rc != SQLITE_DONE)
 		st = pawl__conn_fail(c, rc, err);
-	(void)sqlite3_reset(c->stmt[which]);
+	(void)sqlite3_reset(q);
 	return st;
+}
+
+enum pawl_status pawl__conn_run(struct conn *c, enum sql which, struct pawl_error *err)
+{
+	return pawl__conn_step(c, c->stmt[which], err);
 }
 
 enum pawl_status pawl__conn_run_one(struct conn *c, enum sql which, struct pawl_error *err)

@@ -2,10 +2,10 @@
 /*
  * sqlite/conn - one connection with its statements, and the one way to run them.
  *
- * A statement is taken with conn_stmt, bound, stepped, and reset in the same function. Bound strings
- * are SQLITE_STATIC: they must live until that reset. The result of a bind is not looked at: it
- * fails only for a wrong index (a bug, found by the first test) or a string of more than 10^9 bytes,
- * and then binds NULL, which every text column refuses.
+ * A statement is taken with conn_stmt, bound, stepped, and reset in the same function. Bound
+ * strings are SQLITE_STATIC: they must live until that reset. The result of a bind is not looked
+ * at: it fails only for a wrong index (a bug, found by the first test) or a string of more than
+ * 10^9 bytes, and then binds NULL, which every text column refuses.
  * Threads: one at a time; connections are opened without SQLite's own mutex.
  */
 #ifndef PAWL_STORE_SQLITE_CONN_H
@@ -22,17 +22,22 @@
 #include "store/sqlite/sql.h"
 
 #define CONN_CACHE_KIB 32768 /* of pages, a connection */
-#define CONN_BUSY_MS   100   /* how long to wait for a lock that only a foreign program can hold */
+#define CONN_BUSY_MS   100   /* to wait for a lock that only a foreign program can hold */
 
 struct conn {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[SQL_STATEMENTS]; /* NULL where it is the writer's alone */
+	sqlite3_stmt *bulk[BULK_TABLES][2]; /* the writer's: of one row, of BULK_ROWS */
 };
 
-enum conn_kind { CONN_WRITER, CONN_READER };
+enum conn_kind {
+	CONN_WRITER,
+	CONN_READER,
+	CONN_STILL /* a reader of a file that nobody has open: it makes no files for a WAL */
+};
 
-/* Opens and sets the pragmas; prepares nothing: the schema may have to be made first. vfs NULL = the
- * default. On failure the conn is closed. */
+/* Opens and sets the pragmas; prepares nothing: the schema may have to be made first. vfs NULL =
+ * the default. On failure the conn is closed. */
 PAWL_MUST_CHECK enum pawl_status pawl__conn_open(struct conn *c, const char *path, const char *vfs,
                                                  enum conn_kind kind, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl__conn_prepare(struct conn *c, enum conn_kind kind,
@@ -48,6 +53,8 @@ PAWL_MUST_CHECK enum pawl_status pawl__conn_exec(struct conn *c, const char *sql
                                                  struct pawl_error *err);
 
 /* Step a statement that returns no row, and reset it. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_step(struct conn *c, sqlite3_stmt *q,
+                                                 struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl__conn_run(struct conn *c, enum sql which,
                                                 struct pawl_error *err);
 

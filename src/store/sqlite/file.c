@@ -6,7 +6,6 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -25,8 +24,9 @@ enum pawl_status pawl__place_parse(const char *text, struct place *ret, struct p
 	memcpy(p.path, text, len);
 	if (query != NULL) {
 		if (strncmp(query, vfs_key, sizeof(vfs_key) - 1) != 0)
-			return pawl__error_set(err, PAWL_E_CONFIG,
-			                       "the only option behind a store's path is ?vfs=NAME");
+			return pawl__error_set(
+				err, PAWL_E_CONFIG,
+				"the only option behind a store's path is ?vfs=NAME");
 		query += sizeof(vfs_key) - 1;
 		if (strlen(query) >= sizeof(p.vfs) || sqlite3_vfs_find(query) == NULL)
 			return pawl__error_set(err, PAWL_E_CONFIG,
@@ -114,4 +114,30 @@ enum pawl_status pawl__place_lock(const struct place *p, int *ret_fd, struct paw
 		errno = 0;
 	*ret_fd = fd;
 	return PAWL_OK;
+}
+
+int64_t pawl__place_len(const struct place *p, const char *suffix)
+{
+	char name[PATH_MAX + sizeof("-wal")];
+	struct stat sb;
+
+	(void)snprintf(name, sizeof(name), "%s%s", p->path, suffix);
+	return stat(name, &sb) == 0 ? sb.st_size : -1;
+}
+
+void pawl__place_look(const struct place *p, struct place_look *ret)
+{
+	*ret = (struct place_look){ .still = false };
+	ret->still = stat(p->path, &ret->file) == 0 && pawl__place_len(p, "-wal") < 0;
+}
+
+bool pawl__place_unchanged(const struct place *p, const struct place_look *since)
+{
+	struct place_look now;
+
+	pawl__place_look(p, &now);
+	return now.still && now.file.st_ino == since->file.st_ino &&
+	       now.file.st_size == since->file.st_size &&
+	       now.file.st_mtim.tv_sec == since->file.st_mtim.tv_sec &&
+	       now.file.st_mtim.tv_nsec == since->file.st_mtim.tv_nsec;
 }

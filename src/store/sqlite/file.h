@@ -12,6 +12,9 @@
 #define PAWL_STORE_SQLITE_FILE_H
 
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/compiler.h"
 #include "pawl/error.h"
@@ -33,5 +36,19 @@ PAWL_MUST_CHECK enum pawl_status pawl__place_mkdir(const struct place *p, struct
 /* E_BUSY: somebody has it. E_IO. *ret_fd is closed to unlock. */
 PAWL_MUST_CHECK enum pawl_status pawl__place_lock(const struct place *p, int *ret_fd,
                                                   struct pawl_error *err);
+
+/* Bytes of the file PATH with this suffix; -1 = there is none. */
+int64_t pawl__place_len(const struct place *p, const char *suffix);
+
+/* How a file looks that nobody has open: there is no WAL beside it. */
+struct place_look {
+	bool still;
+	struct stat file;
+};
+
+void pawl__place_look(const struct place *p, struct place_look *ret);
+
+/* Nobody has written the file since it was looked at, nor begun to. */
+bool pawl__place_unchanged(const struct place *p, const struct place_look *since);
 
 #endif /* PAWL_STORE_SQLITE_FILE_H */

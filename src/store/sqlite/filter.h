@@ -20,7 +20,7 @@
 #define FILTER_BLOCK_LEN    64u /* bytes: a cache line */
 
 struct filter {
-	uint64_t *block; /* owned, aligned to a cache line; NULL = no filter: everything is a maybe */
+	uint64_t *block; /* owned, aligned to a cache line; NULL = no filter: all are maybes */
 	uint32_t blocks;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite/flush - write the dirty rows and the appended ones of a working set; answers are written by
- * sqlite/answers.
+ * sqlite/flush - write the dirty rows and the appended ones of a working set; answers are written
+ * by sqlite/answers.
  */
 #ifndef PAWL_STORE_SQLITE_FLUSH_H
 #define PAWL_STORE_SQLITE_FLUSH_H

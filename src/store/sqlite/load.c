@@ -144,7 +144,8 @@ static enum pawl_status load_lease(struct loader *l, struct ws_entry *e, struct 
 	return PAWL_OK;
 }
 
-/* Is answer `seq` the one that e asks for? Then *ret_found, and e is filled unless it has expired. */
+/* Is answer `seq` the one that e asks for? Then *ret_found, and e is filled unless it has expired.
+ *  */
 static enum pawl_status answer_try(struct loader *l, struct ws_entry *e, int64_t seq,
                                    bool *ret_found, struct pawl_error *err)
 {

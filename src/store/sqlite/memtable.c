@@ -8,7 +8,8 @@
 
 #define MEMTABLE_CAP_MIN 64u
 
-/* Hashes are stored as SQLite's signed integers; the flipped sign bit makes slot order their order. */
+/* Hashes are stored as SQLite's signed integers; the flipped sign bit makes slot order their order.
+ *  */
 static uint32_t slot_home(const struct memtable *m, uint64_t hash)
 {
 	const int slot_bits = __builtin_ctz(m->cap) + 1;

@@ -6,8 +6,8 @@
  * slots meets the entries in (all but) ascending order of the hash: a table that is written out as
  * a sorted run needs no sort.
  *
- * Invariants: (1) at most half of the slots are in use. (2) Entries of one hash are met in the order
- * in which they were added.
+ * Invariants: (1) at most half of the slots are in use. (2) Entries of one hash are met in the
+ * order in which they were added.
  * Memory: 24 bytes for each entry that there is room for. Threads: its owner's.
  */
 #ifndef PAWL_STORE_SQLITE_MEMTABLE_H
@@ -47,7 +47,8 @@ void pawl__memtable_add(struct memtable *m, uint64_t hash, int64_t seq, int64_t 
 const struct mem_entry *pawl__memtable_find(const struct memtable *m, uint64_t hash,
                                             uint32_t *cursor);
 
-/* The next entry at or behind slot *slot in order of hashes; moves *slot behind it. NULL: no more. */
+/* The next entry at or behind slot *slot in order of hashes; moves *slot behind it. NULL: no more.
+ *  */
 const struct mem_entry *pawl__memtable_walk(const struct memtable *m, uint32_t *slot);
 
 #endif /* PAWL_STORE_SQLITE_MEMTABLE_H */

@@ -178,8 +178,7 @@ static enum pawl_status pragma_get(struct conn *c, const char *pragma, int64_t *
 	if (rc != SQLITE_OK)
 		return pawl__conn_fail(c, rc, err);
 	rc = sqlite3_step(q);
-	if (rc == SQLITE_ROW)
-		*ret = sqlite3_column_int64(q, 0);
+	*ret = sqlite3_column_int64(q, 0); /* without a row: 0 */
 	(void)sqlite3_finalize(q);
 	return rc == SQLITE_ROW ? PAWL_OK : pawl__conn_fail(c, rc, err);
 }
@@ -236,7 +235,7 @@ static enum pawl_status version_step(struct conn *c, int64_t version, struct paw
 enum pawl_status pawl__schema_upgrade(struct conn *c, struct pawl_error *err)
 {
 	enum pawl_status st;
-	int64_t version;
+	int64_t version = 0;
 	char sql[96];
 
 	st = version_get(c, &version, err);
@@ -259,7 +258,7 @@ enum pawl_status pawl__schema_upgrade(struct conn *c, struct pawl_error *err)
 
 enum pawl_status pawl__schema_check(struct conn *c, struct pawl_error *err)
 {
-	int64_t version;
+	int64_t version = 0;
 	enum pawl_status st = version_get(c, &version, err);
 
 	if (st == PAWL_OK && version < SCHEMA_VERSION)

@@ -30,8 +30,6 @@
 	                        "h.expires_us, h.state, h.version FROM hold h " \
 	                        "JOIN account a ON a.number = h.from_account " \
 	                        "JOIN account b ON b.number = h.to_account WHERE h.number = ?1") \
-	X(HOLD_ADD,      WRITE, "INSERT INTO hold (number, from_account, to_account, amount, captured, " \
-	                        "expires_us, state, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
 	X(HOLD_SET,      WRITE, "UPDATE hold SET captured = ?2, state = ?3, version = ?4 " \
 	                        "WHERE number = ?1 AND state = 0") \
 	X(HOLDS_DUE,     READ,  "SELECT coalesce(sum(amount - captured), 0) FROM hold " \
@@ -45,24 +43,14 @@
 	X(RECORD_SET,    WRITE, "UPDATE record SET version = ?2, value = ?3 WHERE key = ?1") \
 	X(RECORD_DELETE, WRITE, "DELETE FROM record WHERE key = ?1") \
 	X(ORDER_GET,     READ,  "SELECT state, holds, expires_us, version, body FROM order_ WHERE number = ?1") \
-	X(ORDER_ADD,     WRITE, "INSERT INTO order_ (number, state, holds, expires_us, version, body) " \
-	                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6)") \
 	X(ORDER_SET,     WRITE, "UPDATE order_ SET state = ?2, version = ?3 WHERE number = ?1") \
 	X(LEASE_GET,     READ,  "SELECT owner, token, deadline_us FROM lease WHERE name = ?1") \
 	X(LEASE_ADD,     WRITE, "INSERT INTO lease (name, owner, token, deadline_us) VALUES (?1, ?2, ?3, ?4)") \
 	X(LEASE_SET,     WRITE, "UPDATE lease SET owner = ?2, token = ?3, deadline_us = ?4 WHERE name = ?1") \
-	X(TRANSFER_ADD,  WRITE, "INSERT INTO transfer (number, from_account, to_account, amount, hold) " \
-	                        "VALUES (?1, ?2, ?3, ?4, ?5)") \
-	X(EVENT_ADD,     WRITE, "INSERT INTO event (number, topic, key, body) VALUES (?1, ?2, ?3, ?4)") \
-	X(JOB_ADD,       WRITE, "INSERT INTO job (number, queue, state, attempt, run_at_us, body) " \
-	                        "VALUES (?1, ?2, 0, 0, ?3, ?4)") \
 	X(ANSWER_GET,    READ,  "SELECT caller, key, fingerprint, code, http, revision, etag, at_us, " \
 	                        "location, body FROM answer WHERE seq = ?1") \
-	X(ANSWER_ADD,    WRITE, "INSERT INTO answer (seq, caller, key, fingerprint, code, http, revision, " \
-	                        "etag, at_us, location, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
 	X(ANSWERS_DROP,  WRITE, "DELETE FROM answer WHERE seq BETWEEN ?1 AND ?2") \
 	X(KEYS_GET,      READ,  "SELECT seq FROM answer_key WHERE run = ?1 AND hash = ?2 ORDER BY seq DESC") \
-	X(KEY_ADD,       WRITE, "INSERT OR IGNORE INTO answer_key (run, hash, seq) VALUES (?1, ?2, ?3)") \
 	X(KEYS_DROP,     WRITE, "DELETE FROM answer_key WHERE run = ?1 AND hash <= ?2") \
 	X(KEYS_FIND,     READ,  "SELECT k.seq FROM answer_run r JOIN answer_key k ON k.run = r.run " \
 	                        "WHERE k.hash = ?1 ORDER BY r.run DESC, k.seq DESC") \
@@ -71,13 +59,34 @@
 	X(RUN_ADD,       WRITE, "INSERT INTO answer_run (run, first_seq, last_seq, max_at_us, filter) " \
 	                        "VALUES (?1, ?2, ?3, ?4, ?5)") \
 	X(RUN_DROP,      WRITE, "DELETE FROM answer_run WHERE run = ?1")
+
+/* Tables that get many rows at once: X(name, verb, table, columns, their names); see bulk.h. */
+#define BULK_TABLE(X) \
+	X(TRANSFER, "INSERT OR FAIL",   "transfer", 5, "number, from_account, to_account, amount, hold") \
+	X(HOLD,     "INSERT OR FAIL",   "hold",     8, "number, from_account, to_account, amount, captured, " \
+	                                               "expires_us, state, version") \
+	X(ORDER,    "INSERT OR FAIL",   "order_",   6, "number, state, holds, expires_us, version, body") \
+	X(EVENT,    "INSERT OR FAIL",   "event",    4, "number, topic, key, body") \
+	X(JOB,      "INSERT OR FAIL",   "job",      6, "number, queue, state, attempt, run_at_us, body") \
+	X(ANSWER,   "INSERT OR FAIL",   "answer",  11, "seq, caller, key, fingerprint, code, http, revision, " \
+	                                               "etag, at_us, location, body") \
+	X(KEY,      "INSERT OR IGNORE", "answer_key", 3, "run, hash, seq")
 /* clang-format on */
+
+#define BULK_ROWS 16u /* measured: 8 give most of it, 32 nothing more */
 
 enum sql {
 #define X(name, who, text) SQL_##name,
 	SQL_TABLE(X)
 #undef X
-	SQL_STATEMENTS
+		SQL_STATEMENTS
+};
+
+enum bulk_table {
+#define X(name, verb, table, columns, names) BULK_##name,
+	BULK_TABLE(X)
+#undef X
+		BULK_TABLES
 };
 
 #endif /* PAWL_STORE_SQLITE_SQL_H */

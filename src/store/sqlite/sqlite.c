@@ -6,12 +6,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/num.h"
 #include "store/sqlite/audit.h"
 #include "store/sqlite/file.h"
 #include "store/sqlite/flush.h"
@@ -27,7 +27,8 @@ struct sqlite_store {
 	struct place place;
 	int64_t retention_us;
 	bool read_only;
-	int lock_fd; /* -1 = none */
+	struct place_look look; /* read_only: when it was opened */
+	int lock_fd;            /* -1 = none */
 	int64_t written_base;
 	_Atomic int64_t commits;
 	/* the lane's */
@@ -35,9 +36,9 @@ struct sqlite_store {
 	struct meta meta;      /* of the open transaction */
 	struct meta committed; /* of the last one that committed */
 	struct answers answers;
-	int wal_pages;   /* in the WAL after the last commit */
-	int wal_next;    /* checkpoint when there are so many */
-	int fatal;       /* extended code of the fault after which nothing is written; 0 = none */
+	int wal_pages; /* in the WAL after the last commit */
+	int wal_next;  /* checkpoint when there are so many */
+	int fatal;     /* extended code of the fault after which nothing is written; 0 = none */
 	/* everybody's, one at a time */
 	pthread_mutex_t reader_mu;
 	struct conn reader;
@@ -93,6 +94,21 @@ static enum pawl_status sqlite_checkpoint(struct sqlite_store *s, struct pawl_er
 	st = sqlite_latch(s, pawl__conn_fail(&s->writer, rc, err));
 	/* On a full disk, say, the WAL grows a little more. */
 	return st == PAWL_E_IO || st == PAWL_E_CORRUPT ? st : PAWL_OK;
+}
+
+static enum conn_kind sqlite_reads_as(const struct sqlite_store *s)
+{
+	return s->look.still ? CONN_STILL : CONN_READER;
+}
+
+/* What was read from a file that nobody had open counts if still nobody has. */
+static enum pawl_status sqlite_still(const struct sqlite_store *s, enum pawl_status st,
+                                     struct pawl_error *err)
+{
+	if (!s->look.still || pawl__place_unchanged(&s->place, &s->look))
+		return st;
+	return pawl__error_set(err, PAWL_E_BUSY,
+	                       "another process has opened the store meanwhile; open it again");
 }
 
 static int wal_hook(void *arg, sqlite3 *db, const char *name, int pages)
@@ -213,14 +229,28 @@ static enum pawl_status op_flush(struct store *base, struct ws *ws, struct pawl_
 }
 
 /*
- * A COMMIT that fails before its last frame is written has not happened: the disk was full, or a
- * write failed, and a frame that is not whole is not valid. After that - a sync, the index of the
- * WAL - the frame may be found by whoever opens the file next, while this process goes on without
- * it. So nothing more may be built on either answer, and nobody is told one.
+ * After a COMMIT that failed, is it certain that it has not happened? SQLite goes on without it,
+ * but whoever opens the file next takes what is whole in the WAL.
+ *  - The disk was full, or somebody had a lock: its last frame was not written whole.
+ *  - A write failed: most likely the same. To be sure, an empty commit is written over it: the
+ *    chain of checksums then ends there.
+ *  - Anything else - a sync, the index of the WAL - comes behind the last frame: it may be found.
  */
-static bool commit_undone(int rc)
+static bool commit_undone(struct sqlite_store *s, int rc)
 {
-	return rc == SQLITE_IOERR_WRITE || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_BUSY;
+	struct conn *c = &s->writer;
+
+	if ((rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_BUSY)
+		return true;
+	if (rc != SQLITE_IOERR_WRITE)
+		return false;
+	pawl__conn_end(c, SQL_ROLLBACK);
+	if (pawl__conn_run(c, SQL_BEGIN, NULL) == PAWL_OK &&
+	    pawl__meta_set(c, &s->committed, NULL) == PAWL_OK &&
+	    pawl__conn_run(c, SQL_COMMIT, NULL) == PAWL_OK)
+		return true;
+	pawl__conn_end(c, SQL_ROLLBACK);
+	return false;
 }
 
 static enum pawl_status op_commit(struct store *base, struct pawl_error *err)
@@ -239,8 +269,9 @@ static enum pawl_status op_commit(struct store *base, struct pawl_error *err)
 		atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 		return PAWL_OK;
 	}
-	if (commit_undone(rc))
+	if (commit_undone(s, rc))
 		return st;
+	/* Nothing may be built on either outcome, and nobody is told one. */
 	s->fatal = rc;
 	return pawl__error_native(err, PAWL_E_OUTCOME_UNKNOWN, rc,
 	                          "the commit failed in a way that leaves it open (%s)",
@@ -262,8 +293,8 @@ static enum pawl_status op_outcome(struct store *base, int64_t revision, int64_t
 
 /* The memory of answers as it is for the snapshot that has just been taken, under its mutex: in the
  * time between, a run might have been finished that the snapshot does not have. */
-static enum pawl_status read_probe(struct sqlite_store *s, struct ws *ws,
-                                   struct answer_probe **ret, struct pawl_error *err)
+static enum pawl_status read_probe(struct sqlite_store *s, struct ws *ws, struct answer_probe **ret,
+                                   struct pawl_error *err)
 {
 	uint32_t len = 0;
 	struct answer_probe *p;
@@ -333,9 +364,10 @@ static enum pawl_status op_read(struct store *base, struct ws *ws, struct pawl_e
 		pawl__conn_end(&s->reader, SQL_SNAPSHOT_END);
 	}
 	mutex_unlock(&s->reader_mu);
-	return st;
+	return sqlite_still(s, st, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are the contract's */
 static enum pawl_status op_due(struct store *base, int64_t now_us, uint32_t max,
                                struct arena *arena, struct str *ret_ids, uint32_t *ret_len,
                                struct pawl_error *err)
@@ -356,7 +388,8 @@ static enum pawl_status op_due(struct store *base, int64_t now_us, uint32_t max,
 			ret_ids[len++] = pawl__arena_str(arena, column_str(q, 0));
 	}
 	if (st == PAWL_OK && arena->failed)
-		st = pawl__error_set(err, PAWL_E_NOMEM, "the list of due accounts is over its limit");
+		st = pawl__error_set(err, PAWL_E_NOMEM,
+		                     "the list of due accounts is over its limit");
 	if (st == PAWL_OK)
 		*ret_len = len;
 	return st;
@@ -404,7 +437,7 @@ static enum pawl_status op_audit(struct store *base, store_drift_fn drift, void 
 	struct sqlite_store *s = sqlite_of(base);
 	const char *vfs = s->place.vfs[0] != '\0' ? s->place.vfs : NULL;
 	struct conn c;
-	enum pawl_status st = pawl__conn_open(&c, s->place.path, vfs, CONN_READER, err);
+	enum pawl_status st = pawl__conn_open(&c, s->place.path, vfs, sqlite_reads_as(s), err);
 
 	if (st != PAWL_OK)
 		return st;
@@ -412,7 +445,7 @@ static enum pawl_status op_audit(struct store *base, store_drift_fn drift, void 
 	if (st == PAWL_OK)
 		st = pawl__audit_run(&c, &s->answers, drift, arg, ret, err);
 	pawl__conn_close(&c, false);
-	return st;
+	return sqlite_still(s, st, err);
 }
 
 /* Bytes that this process has sent towards the disk, as the kernel counts. 0 = not known. */
@@ -425,22 +458,17 @@ static int64_t process_written(void)
 	if (f == NULL)
 		return 0;
 	while (fgets(line, sizeof(line), f) != NULL) {
-		static const char key[] = "write_bytes: ";
+		struct str s = pawl__str_of(line);
+		const struct str key = STR("write_bytes: ");
 
-		if (strncmp(line, key, sizeof(key) - 1) == 0)
-			n = strtoll(line + sizeof(key) - 1, NULL, 10);
+		if (!str_starts(s, key))
+			continue;
+		s = (struct str){ s.ptr + key.len, strcspn(s.ptr + key.len, "\n") };
+		if (!pawl__num_parse_i64(s, &n))
+			n = 0;
 	}
 	(void)fclose(f);
 	return n;
-}
-
-static int64_t file_len(const char *path, const char *suffix)
-{
-	char name[PATH_MAX + 8];
-	struct stat sb;
-
-	(void)snprintf(name, sizeof(name), "%s%s", path, suffix);
-	return stat(name, &sb) == 0 ? sb.st_size : 0;
 }
 
 /* https://sqlite.org/wal.html#walresetbug: 3.7.0 to 3.51.2, but for the fixes carried back. */
@@ -455,6 +483,7 @@ static enum pawl_status op_stats(struct store *base, struct store_stats *ret,
 {
 	struct sqlite_store *s = sqlite_of(base);
 	const int64_t written = process_written();
+	const int64_t wal_bytes = pawl__place_len(&s->place, "-wal");
 	struct meta m;
 	enum pawl_status st;
 
@@ -472,8 +501,8 @@ static enum pawl_status op_stats(struct store *base, struct store_stats *ret,
 		.events = m.events,
 		.jobs = m.jobs,
 		.answers = m.answers,
-		.file_bytes = file_len(s->place.path, ""),
-		.wal_bytes = file_len(s->place.path, "-wal"),
+		.file_bytes = pawl__place_len(&s->place, ""),
+		.wal_bytes = wal_bytes > 0 ? wal_bytes : 0,
 		.written_bytes = written - s->written_base,
 		.commits = atomic_load_explicit(&s->commits, memory_order_relaxed),
 		.durability = "fsync (synchronous=FULL)",
@@ -558,8 +587,11 @@ static enum pawl_status open_writer(struct sqlite_store *s, struct pawl_error *e
 static enum pawl_status open_reader(struct sqlite_store *s, struct pawl_error *err)
 {
 	const char *vfs = s->place.vfs[0] != '\0' ? s->place.vfs : NULL;
-	enum pawl_status st = pawl__conn_open(&s->reader, s->place.path, vfs, CONN_READER, err);
+	enum pawl_status st;
 
+	if (s->read_only)
+		pawl__place_look(&s->place, &s->look);
+	st = pawl__conn_open(&s->reader, s->place.path, vfs, sqlite_reads_as(s), err);
 	if (st == PAWL_OK && s->read_only)
 		st = pawl__schema_check(&s->reader, err);
 	if (st == PAWL_OK)

@@ -34,8 +34,8 @@
  * E_CONFIG: the place is not understood, or the file belongs to another program. E_BUSY: another
  * process (or this one) has it open. E_SCHEMA: written by a newer pawl. E_IO: cannot be created,
  * read or written. E_CORRUPT: not a database.
- * With opt->read_only nothing is locked and no file is created beside those that SQLite itself
- * needs to read a WAL (PATH-shm, PATH-wal; removed again).
+ * With opt->read_only nothing is locked and nothing is created. A file that nobody has open is read
+ * as one that does not change; if a server opens it meanwhile, read and audit say E_BUSY.
  */
 PAWL_MUST_CHECK enum pawl_status pawl__sqlite_open(const char *place,
                                                    const struct store_options *opt,

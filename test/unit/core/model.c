@@ -6,9 +6,9 @@
 typedef __int128 wide;
 
 const char *const m_account_ids[M_ACCOUNTS] = {
-	"a0",        "a1",       "a2",       "a3",           "a4",        "a5",
-	"world:EUR", "world:USD", "nobody",  "stock:s0",     "sold:s0",   "world:sku:s0",
-	"stock:s1",  "sold:s1",  "world:sku:s1", "stock:s2", "sold:s2",   "world:sku:s2",
+	"a0",        "a1",        "a2",           "a3",       "a4",      "a5",
+	"world:EUR", "world:USD", "nobody",       "stock:s0", "sold:s0", "world:sku:s0",
+	"stock:s1",  "sold:s1",   "world:sku:s1", "stock:s2", "sold:s2", "world:sku:s2",
 };
 const char *const m_skus[M_SKUS] = { "s0", "s1", "s2" };
 const char *const m_record_keys[M_RECORDS] = { "r0", "r1", "r2", "r3" };
@@ -60,6 +60,11 @@ static bool world(int at)
 	return strncmp(m_account_ids[at], "world:", 6) == 0;
 }
 
+static void unit_set(struct m_account *a, const char *unit)
+{
+	memcpy(a->unit, unit, strlen(unit) + 1);
+}
+
 /* The account, or NULL; a world account springs into being. */
 static struct m_account *account(struct work *w, struct str id)
 {
@@ -70,7 +75,7 @@ static struct m_account *account(struct work *w, struct str id)
 		return NULL;
 	if (!a->present) {
 		*a = (struct m_account){ .present = true };
-		strncpy(a->unit, m_account_ids[at] + 6, sizeof(a->unit) - 1);
+		unit_set(a, m_account_ids[at] + 6);
 	}
 	return a;
 }
@@ -230,8 +235,7 @@ static enum pawl_status condition(struct work *w, const struct m_record *r, int6
 
 static enum pawl_status record_op(struct work *w, const struct op *op)
 {
-	struct m_record *r =
-		&w->m.record[index_of(op->u.record.key, m_record_keys, M_RECORDS)];
+	struct m_record *r = &w->m.record[index_of(op->u.record.key, m_record_keys, M_RECORDS)];
 	enum pawl_status st;
 
 	if (op->kind == OP_DELETE && !r->present && op->u.record.if_version == TX_VERSION_ANY)
@@ -315,7 +319,7 @@ static enum pawl_status item_op(struct work *w, const struct op *op)
 		return PAWL_E_NOT_FOUND;
 	if (op->kind == OP_ITEM) {
 		*stock = (struct m_account){ .present = true, .has_floor = true };
-		strncpy(stock->unit, outside + 6, sizeof(stock->unit) - 1);
+		unit_set(stock, outside + 6);
 		stock->version = w->revision;
 		*sold = *stock;
 		w->changed = true;

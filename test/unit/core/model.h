@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * model - what a transaction does, said a second time: a few arrays and plain arithmetic in 128 bits,
- * written from the contract (core/tx.h, core/apply.h, core/rows.h, core/account.h, core/hold.h) and
- * not from core's code. Slow, small, and nothing in it is clever.
+ * model - what a transaction does, said a second time: a few arrays and plain arithmetic in 128
+ * bits, written from the contract (core/tx.h, core/apply.h, core/rows.h, core/account.h,
+ * core/hold.h) and not from core's code. Slow, small, and nothing in it is clever.
  *
  * A transaction is applied to a copy; the copy replaces the original when nothing was refused.
  */

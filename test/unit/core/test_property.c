@@ -106,8 +106,8 @@ static struct str kept(const char *s)
 
 static int64_t amount(void)
 {
-	static const int64_t far[] = { INT64_MAX, INT64_MAX - 1, INT64_MAX / 2, INT64_MAX / 2 + 1,
-		                       INT64_C(1) << 62, INT64_C(1) << 53 };
+	static const int64_t far[] = { INT64_MAX,         INT64_MAX - 1,    INT64_MAX / 2,
+		                       INT64_MAX / 2 + 1, INT64_C(1) << 62, INT64_C(1) << 53 };
 
 	if (run.extreme && chance(40))
 		return far[below(ARRAY_LEN(far))];
@@ -128,9 +128,9 @@ static int64_t hold_number(void)
 	if (run.m.holds == 0 || chance(2))
 		return 1 + (int64_t)below(1u << 20);
 	/* The latest most of all, or they all end before they are looked at. */
-	if (chance(60))
-		return run.m.hold[run.m.holds - 1 - below(run.m.holds < 6 ? run.m.holds : 6)].number;
-	return run.m.hold[below(run.m.holds)].number;
+	const uint32_t latest = run.m.holds < 6 || chance(40) ? run.m.holds : 6;
+
+	return run.m.hold[run.m.holds - 1 - below(latest)].number;
 }
 
 static int64_t order_number(void)
@@ -158,20 +158,19 @@ static void gen_record(struct op *op, bool fresh)
 	op->u.record.value = op->kind == OP_PUT ? kept(value) : STR_NONE;
 	switch (below(5)) {
 	case 0:
-		op->u.record.if_version = op->kind == OP_CHECK ? TX_VERSION_EXISTS :
-		                                                 TX_VERSION_ANY;
+		op->u.record.if_version = op->kind == OP_CHECK ? TX_VERSION_EXISTS : TX_VERSION_ANY;
 		break;
 	case 1:
-		op->u.record.if_version = op->kind == OP_DELETE ? TX_VERSION_ANY :
-		                                                  TX_VERSION_ABSENT;
+		op->u.record.if_version =
+			op->kind == OP_DELETE ? TX_VERSION_ANY : TX_VERSION_ABSENT;
 		break;
 	case 2:
 		op->u.record.if_version = fresh ? TX_VERSION_NEW : TX_VERSION_EXISTS;
 		break;
 	default:
-		op->u.record.if_version = run.m.record[at].present && chance(80) ?
-		                                  run.m.record[at].version :
-		                                  1 + (int64_t)below(50);
+		op->u.record.if_version = run.m.record[at].present && chance(80)
+		                                  ? run.m.record[at].version
+		                                  : 1 + (int64_t)below(50);
 		break;
 	}
 }
@@ -233,7 +232,8 @@ static void gen_op(struct op *op, enum op_kind kind)
 			op->is_account = true;
 			op->u.account.id = account_id();
 			op->u.account.check = true;
-			op->u.account.available_min = chance(90) ? (int64_t)below(40) - 5 : amount();
+			op->u.account.available_min =
+				chance(90) ? (int64_t)below(40) - 5 : amount();
 			break;
 		}
 		gen_record(op, false);
@@ -256,8 +256,8 @@ static void gen_op(struct op *op, enum op_kind kind)
 		const uint64_t at = below(M_LEASES);
 
 		op->u.fence.name = text(m_lease_names[at]);
-		op->u.fence.token = chance(80) && run.m.token[at] > 0 ? run.m.token[at] :
-		                                                        1 + (int64_t)below(9);
+		op->u.fence.token =
+			chance(80) && run.m.token[at] > 0 ? run.m.token[at] : 1 + (int64_t)below(9);
 		break;
 	}
 	case OP_ACCOUNT:
@@ -347,8 +347,8 @@ static struct tx *gen_tx(void)
 	tx->ops_len = 1 + (uint32_t)below(chance(60) ? 2 : OPS_MAX);
 	for (uint32_t i = 0; i < tx->ops_len; i++) {
 		/* Money moves more often than the rest. */
-		const enum op_kind kind = chance(55) ? (enum op_kind)below(OP_RELEASE + 1) :
-		                                       (enum op_kind)below(OP_FENCE + 1);
+		const enum op_kind kind = chance(55) ? (enum op_kind)below(OP_RELEASE + 1)
+		                                     : (enum op_kind)below(OP_FENCE + 1);
 
 		gen_op(&tx->ops[i], kind);
 	}
@@ -588,7 +588,8 @@ static void answer_same(const struct tx *tx, const struct tx_answer *a, const st
 
 	must(a->code == v->code, "the verdict's code is the model's");
 	/* A route of one operation is refused as a whole: only a transaction names an operation. */
-	must(a->op == (tx->form == TX_FORM_TX ? v->op : -1), "the refused operation is the model's");
+	must(a->op == (tx->form == TX_FORM_TX ? v->op : -1),
+	     "the refused operation is the model's");
 	must(a->revision == v->revision, "the revision is the model's");
 	must(!a->replayed, "a new answer is not a replay");
 	must(v->code == PAWL_OK || a->http == pawl_status_http(v->code), "status of a refusal");
@@ -727,8 +728,12 @@ static struct tx *setup_tx(uint32_t i)
 	struct tx *tx = arena_new(&run.w.arena, struct tx);
 	struct op *op = arena_array(&run.w.arena, struct op, OPS_MAX);
 
-	*tx = (struct tx){ .ops = op, .ops_len = 1, .form = TX_FORM_TX, .http_created = 200,
-		           .caller = STR("alice"), .route = STR("POST /v1/tx") };
+	*tx = (struct tx){ .ops = op,
+		           .ops_len = 1,
+		           .form = TX_FORM_TX,
+		           .http_created = 200,
+		           .caller = STR("alice"),
+		           .route = STR("POST /v1/tx") };
 	if (i < M_WORLD_FIRST) {
 		gen_op(op, OP_ACCOUNT);
 		op->u.account.id = text(m_account_ids[i]);
@@ -825,13 +830,14 @@ int main(int argc, char **argv)
 	do {
 		world_run(seed++);
 	} while (!one && run.done < transactions);
-	(void)printf("%" PRIu64 " transactions: %" PRIu64 " committed, %" PRIu64 " refused, %" PRIu64
-	             " replayed, %" PRIu64 " other requests under a used key\n",
+	(void)printf("%" PRIu64 " transactions: %" PRIu64 " committed, %" PRIu64
+	             " refused, %" PRIu64 " replayed, %" PRIu64
+	             " other requests under a used key\n",
 	             run.done, run.committed, run.refused, run.replayed, run.reused);
 	for (int i = 1; i < 32; i++) {
 		if (run.by_code[i] > 0)
-			(void)printf("  %-22s %" PRIu64 "\n", pawl_status_code((enum pawl_status)-i),
-			             run.by_code[i]);
+			(void)printf("  %-22s %" PRIu64 "\n",
+			             pawl_status_code((enum pawl_status) - i), run.by_code[i]);
 	}
 	/* A test that never got there has tested nothing. */
 	if (!one && (run.replayed == 0 || run.reused == 0 || run.by_code[3] == 0 ||

@@ -344,8 +344,8 @@ static const char *record_differs(const struct record *r, const struct m_record 
 {
 	if (r->version != m->version)
 		return "version of a record";
-	return str_eq(r->value, (struct str){ m->value, strlen(m->value) }) ? NULL :
-	                                                                     "value of a record";
+	return str_eq(r->value, (struct str){ m->value, strlen(m->value) }) ? NULL
+	                                                                    : "value of a record";
 }
 
 static const char *order_differs(const struct order *o, const struct m_order *m)
@@ -397,13 +397,13 @@ const char *world_differs(const struct world *w, const struct model *m)
 			why = "version of an account";
 	}
 	for (uint32_t i = 0; i < w->holds && why == NULL; i++)
-		why = w->hold[i].number != m->hold[i].number ?
-		              "number of a hold" :
-		              hold_differs(&w->hold[i], &m->hold[i], w->now_us);
+		why = w->hold[i].number != m->hold[i].number
+		              ? "number of a hold"
+		              : hold_differs(&w->hold[i], &m->hold[i], w->now_us);
 	for (uint32_t i = 0; i < w->orders && why == NULL; i++)
-		why = w->order[i].number != m->order[i].number ?
-		              "number of an order" :
-		              order_differs(&w->order[i], &m->order[i]);
+		why = w->order[i].number != m->order[i].number
+		              ? "number of an order"
+		              : order_differs(&w->order[i], &m->order[i]);
 	for (int i = 0; i < M_RECORDS && why == NULL; i++) {
 		if (w->record_present[i] != m->record[i].present)
 			return "which records there are";

@@ -41,7 +41,8 @@ void world_deinit(struct world *w);
 /* Load all that txs need. */
 void world_begin(struct world *w, struct tx *const *txs, uint32_t len);
 
-/* Write back what is dirty, append what was appended. Returns NULL, or the promise that is broken. */
+/* Write back what is dirty, append what was appended. Returns NULL, or the promise that is broken.
+ *  */
 const char *world_flush(struct world *w);
 
 /* NULL, or how the rows differ from those of the model. */

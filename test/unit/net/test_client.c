@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,8 +26,6 @@ struct front {
 	pthread_t thread;
 	struct net_peer peer;
 	_Atomic uint64_t requests;
-	size_t body_len; /* of every answer; 0: echo */
-	char *body;
 };
 
 static void front_request(void *data, struct http_conn *conn, const struct http_request *req)
@@ -37,7 +36,7 @@ static void front_request(void *data, struct http_conn *conn, const struct http_
 		.close = str_eq(req->path, STR("/close")),
 		.fields = STR("ETag: \"1\"\r\n"),
 		.body = req->method == HTTP_DELETE ? STR_NONE
-		        : f->body_len > 0          ? (struct str){ f->body, f->body_len }
+		        : req->method == HTTP_HEAD ? STR("told of, not sent")
 		                                   : req->body,
 	};
 
@@ -86,6 +85,7 @@ struct act {
 	struct str send; /* then */
 	bool reset;      /* then end by a reset, else in order */
 	bool stay;       /* then wait for the peer to end */
+	size_t more_len; /* then, before it ends, bytes to read and leave unanswered */
 };
 
 struct script {
@@ -94,22 +94,31 @@ struct script {
 	int fd;
 	pthread_t thread;
 	struct net_peer peer;
+	_Atomic size_t ended; /* connections */
 };
 
-static void act_run(int fd, const struct act *act)
+static void read_some(int fd, size_t len)
 {
 	char bytes[512];
 	size_t got = 0;
 
-	while (got < act->wait_len) {
+	while (got < len) {
 		const ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
 
 		if (n <= 0)
 			break;
 		got += (size_t)n;
 	}
+}
+
+static void act_run(int fd, const struct act *act)
+{
+	char bytes[512];
+
+	read_some(fd, act->wait_len);
 	if (act->send.len > 0)
 		(void)!send(fd, act->send.ptr, act->send.len, MSG_NOSIGNAL);
+	read_some(fd, act->more_len);
 	if (act->reset)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
 		                 sizeof(struct linger));
@@ -119,7 +128,7 @@ static void act_run(int fd, const struct act *act)
 
 static void *script_run(void *data)
 {
-	const struct script *s = data;
+	struct script *s = data;
 
 	for (size_t i = 0; i < s->acts_len; i++) {
 		const int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -128,6 +137,7 @@ static void *script_run(void *data)
 			return NULL;
 		act_run(fd, &s->acts[i]);
 		(void)close(fd);
+		s->ended++;
 	}
 	return NULL;
 }
@@ -319,23 +329,25 @@ static void test_client_request__lost_answers_are_told_apart(void **state)
 		enum pawl_status status;
 		int64_t timeout_us;
 	} cases[] = {
-		{ { 1, STR(OK_ANSWER), false, false }, PAWL_OK, TIMEOUT_US },
-		{ { 1, STR("HTTP/1.1 100 Continue\r\n\r\n" OK_ANSWER), false, false },
+		{ { .wait_len = 1, .send = STR(OK_ANSWER) }, PAWL_OK, TIMEOUT_US },
+		{ { .wait_len = 1, .send = STR("HTTP/1.1 100 Continue\r\n\r\n" OK_ANSWER) },
 		  PAWL_OK,
 		  TIMEOUT_US },
-		{ { 1, STR("HTTP/1.1 200 OK\r\n\r\nuntil the end"), false, false },
+		{ { .wait_len = 1, .send = STR("HTTP/1.1 200 OK\r\n\r\nuntil the end") },
 		  PAWL_OK,
 		  TIMEOUT_US },
-		{ { 1, STR_NONE, false, false }, PAWL_E_OUTCOME_UNKNOWN, TIMEOUT_US },
-		{ { 1, STR_NONE, true, false }, PAWL_E_OUTCOME_UNKNOWN, TIMEOUT_US },
-		{ { 1, STR("HTTP/1.1 200 OK\r\nContent-Le"), false, false },
+		{ { .wait_len = 1 }, PAWL_E_OUTCOME_UNKNOWN, TIMEOUT_US },
+		{ { .wait_len = 1, .reset = true }, PAWL_E_OUTCOME_UNKNOWN, TIMEOUT_US },
+		{ { .wait_len = 1, .send = STR("HTTP/1.1 200 OK\r\nContent-Le") },
 		  PAWL_E_OUTCOME_UNKNOWN,
 		  TIMEOUT_US },
-		{ { 1, STR("220 mail ready\r\n\r\n"), false, false },
+		{ { .wait_len = 1, .send = STR("220 mail ready\r\n\r\n") },
 		  PAWL_E_OUTCOME_UNKNOWN,
 		  TIMEOUT_US },
-		{ { 1, STR_NONE, false, true }, PAWL_E_OUTCOME_UNKNOWN, 20000 },
-		{ { 1, STR("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n"), false, true },
+		{ { .wait_len = 1, .stay = true }, PAWL_E_OUTCOME_UNKNOWN, 20000 },
+		{ { .wait_len = 1,
+		    .send = STR("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n"),
+		    .stay = true },
 		  PAWL_E_TOO_LARGE,
 		  TIMEOUT_US },
 	};
@@ -352,21 +364,23 @@ static void test_client_request__lost_answers_are_told_apart(void **state)
 		st = ask(client, "POST", STR("a"), cases[i].timeout_us, &res);
 		if (st != cases[i].status)
 			fail_msg("case %zu: %d", i, st);
+		if (st == PAWL_OK)
+			assert_int_equal(res.status, 200);
 		pawl__client_free(client);
 		script_close(&s);
 	}
 }
 
-/* The kept connection is gone at the second request. The server's answer says that it keeps it. */
-static void test_client_request__stale_connection_repeats_only_what_may_be(void **state)
+/* The server takes the second request on the kept connection and ends it unanswered. */
+static void test_client_request__kept_connection_lost_repeats_only_what_may_be(void **state)
 {
 	static const struct {
 		const char *method;
 		enum pawl_status status;
 	} cases[] = { { "GET", PAWL_OK }, { "PUT", PAWL_OK }, { "POST", PAWL_E_OUTCOME_UNKNOWN } };
 	static const struct act acts[] = {
-		{ 1, STR(OK_ANSWER), false, false },
-		{ 1, STR(OK_ANSWER), false, false },
+		{ .wait_len = 1, .send = STR(OK_ANSWER), .more_len = 1 },
+		{ .wait_len = 1, .send = STR(OK_ANSWER) },
 	};
 
 	(void)state;
@@ -376,16 +390,38 @@ static void test_client_request__stale_connection_repeats_only_what_may_be(void 
 		struct http_client *client;
 		enum pawl_status st;
 
-		script_open(&s, acts, 2);
+		script_open(&s, acts, ARRAY_LEN(acts));
 		client = client_open(&s.peer, 100);
-		assert_int_equal(ask(client, cases[i].method, STR_NONE, TIMEOUT_US, &res), PAWL_OK);
 		st = ask(client, cases[i].method, STR_NONE, TIMEOUT_US, &res);
-		/* A POST may also find out before it is sent that the connection has gone. */
-		if (st != cases[i].status && !(cases[i].status != PAWL_OK && st == PAWL_OK))
+		assert_int_equal(st, PAWL_OK);
+		st = ask(client, cases[i].method, STR_NONE, TIMEOUT_US, &res);
+		if (st != cases[i].status)
 			fail_msg("case %zu: %d", i, st);
 		pawl__client_free(client);
 		script_close(&s);
 	}
+}
+
+/* The server has ended the kept connection before the second request: it is never risked there. */
+static void test_client_request__kept_connection_found_ended_is_made_again(void **state)
+{
+	static const struct act acts[] = {
+		{ .wait_len = 1, .send = STR(OK_ANSWER) },
+		{ .wait_len = 1, .send = STR(OK_ANSWER) },
+	};
+	struct script s;
+	struct http_response res;
+	struct http_client *client;
+
+	(void)state;
+	script_open(&s, acts, ARRAY_LEN(acts));
+	client = client_open(&s.peer, 100);
+	assert_int_equal(ask(client, "POST", STR("a"), TIMEOUT_US, &res), PAWL_OK);
+	while (s.ended == 0)
+		(void)sched_yield();
+	assert_int_equal(ask(client, "POST", STR("b"), TIMEOUT_US, &res), PAWL_OK);
+	pawl__client_free(client);
+	script_close(&s);
 }
 
 /* --- the load --- */
@@ -496,24 +532,45 @@ static void test_load_stop__takes_no_more_and_waits_for_the_rest(void **state)
 
 static void test_load_run__lost_connections_are_outcomes(void **state)
 {
-	/* The body of the first request is "1", of the third "3". */
+	/* The body of the first request is "1", of the fourth "4". */
 	static const struct act acts[] = {
-		{ 1, STR("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"), false, false },
-		{ 1, STR_NONE, true, false },
-		{ 1, STR("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n"), false, true },
-		{ 1, STR_NONE, false, true },
+		{ .wait_len = 1,
+		  .send = STR("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"),
+		  .more_len = 1 },
+		{ .wait_len = 1, .reset = true },
+		/* An interim answer, the answer, and one to nothing: the connection is bad. */
+		{ .wait_len = 1,
+		  .send = STR("HTTP/1.1 103 \r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n4"
+		              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n5"),
+		  .stay = true },
+		{ .wait_len = 1,
+		  .send = STR("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n"),
+		  .stay = true },
 	};
 	struct driver d = { .to_send = 5 };
 	struct script s;
 
 	(void)state;
 	script_open(&s, acts, ARRAY_LEN(acts));
-	load_through(&d, &s.peer, 1, 1, 60000);
-	/* The second request found the connection closed or was sent into it: lost either way. */
-	assert_int_equal(d.outcomes[LOAD_ANSWERED], 1);
+	load_through(&d, &s.peer, 1, 1, TIMEOUT_US);
+	assert_int_equal(d.outcomes[LOAD_ANSWERED], 2);
 	assert_int_equal(d.outcomes[LOAD_RESET], 2);
 	assert_int_equal(d.outcomes[LOAD_MALFORMED], 1);
-	assert_int_equal(d.outcomes[LOAD_TIMEOUT], 1);
+	assert_int_equal(d.outcomes[LOAD_TIMEOUT], 0);
+	script_close(&s);
+}
+
+static void test_load_run__answer_that_does_not_come_is_a_timeout(void **state)
+{
+	static const struct act acts[] = { { .wait_len = 1, .stay = true },
+		                           { .wait_len = 1, .stay = true } };
+	struct driver d = { .to_send = 6 };
+	struct script s;
+
+	(void)state;
+	script_open(&s, acts, ARRAY_LEN(acts));
+	load_through(&d, &s.peer, 1, 3, 20000);
+	assert_int_equal(d.outcomes[LOAD_TIMEOUT], 6);
 	script_close(&s);
 }
 
@@ -543,10 +600,13 @@ int main(void)
 		cmocka_unit_test(test_client_request__closed_connection_is_made_again),
 		cmocka_unit_test(test_client_request__nobody_listens_is_io),
 		cmocka_unit_test(test_client_request__lost_answers_are_told_apart),
-		cmocka_unit_test(test_client_request__stale_connection_repeats_only_what_may_be),
+		cmocka_unit_test(
+			test_client_request__kept_connection_lost_repeats_only_what_may_be),
+		cmocka_unit_test(test_client_request__kept_connection_found_ended_is_made_again),
 		cmocka_unit_test(test_load_run__every_request_has_its_answer),
 		cmocka_unit_test(test_load_stop__takes_no_more_and_waits_for_the_rest),
 		cmocka_unit_test(test_load_run__lost_connections_are_outcomes),
+		cmocka_unit_test(test_load_run__answer_that_does_not_come_is_a_timeout),
 		cmocka_unit_test(test_load_run__nobody_listens_ends_with_the_time),
 	};
 

@@ -148,6 +148,7 @@ static const struct row rows[] = {
 	ROW("chunk_size_that_ends_in_a_bare_lf_refused", 400, CHUNKS("2\nab\r\n0\r\n\r\n")),
 	ROW("chunk_longer_than_its_size_refused", 400, CHUNKS("2\r\nabc\r\n0\r\n\r\n")),
 	ROW("chunk_that_ends_in_a_bare_lf_refused", 400, CHUNKS("2\r\nab\n0\r\n\r\n")),
+	ROW("chunk_that_ends_in_other_bytes_refused", 400, CHUNKS("2\r\nabXX0\r\n\r\n")),
 	ROW("control_byte_in_an_extension_refused", 400, CHUNKS("2;a=\x01\r\nab\r\n0\r\n\r\n")),
 	ROW("bare_cr_in_an_extension_refused", 400, CHUNKS("2;a\rb\r\nab\r\n0\r\n\r\n")),
 	ROW("nul_in_a_value_refused", 400, "GET / HTTP/1.1\r\n" H "X: a\0b\r\n\r\n"),

@@ -202,6 +202,21 @@ static void test_http__half_closed_peer_gets_its_answers(void **state)
 	world_close(w);
 }
 
+static void test_http__request_and_end_in_one_event_are_both_seen(void **state)
+{
+	struct world *w = world_open(NULL, NULL);
+	struct reader *r = reader_new(peer_open(w));
+
+	(void)state;
+	assert_true(send(r->fd, GET("/now/1"), sizeof(GET("/now/1")) - 1, 0) > 0);
+	assert_int_equal(shutdown(r->fd, SHUT_WR), 0);
+	expect_answer(w, r, 200, "/now/1");
+	expect_end(w, r);
+	assert_int_equal(world_counters(w)->conns_open, 0);
+	reader_free(r);
+	world_close(w);
+}
+
 static void test_http__half_closed_within_a_request_is_closed(void **state)
 {
 	struct world *w = world_open(NULL, NULL);
@@ -300,6 +315,7 @@ static void test_http__refusal_is_read_though_the_peer_still_sends(void **state)
 	expect_answer(w, r, 413, "no");
 	assert_false(r->response.keep_alive);
 	expect_end(w, r);
+	assert_int_equal(world_counters(w)->conns_open, 1); /* it is still read from: no reset */
 	assert_int_equal(world_counters(w)->refusals, 1);
 	assert_int_equal(w->handed, 0);
 	reader_free(r);
@@ -492,6 +508,26 @@ static void test_http__unread_answers_hold_back_requests(void **state)
 	free(bytes);
 	pawl__buf_deinit(&all);
 	(void)close(fd);
+	world_close(w);
+}
+
+/* Answers that wait for earlier ones count as unsent, too: at the limit the connection ends. */
+static void test_http__answers_that_wait_are_limited(void **state)
+{
+	static char large[30000];
+	const struct http_limits limits = { .answer_max = 100000 };
+	struct world *w = world_open(&limits, NULL);
+	struct reader *r = reader_new(peer_open(w));
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	w->body = (struct str){ large, sizeof(large) };
+	SEND(w, r->fd, POST("/later/1") POST("/now/2") POST("/now/3") POST("/now/4"));
+	assert_int_equal(world_counters(w)->conns_open, 1);
+	SEND(w, r->fd, POST("/now/5"));
+	assert_int_equal(world_counters(w)->conns_open, 0);
+	assert_int_equal(world_counters(w)->broken, 1);
+	reader_free(r);
 	world_close(w);
 }
 
@@ -709,6 +745,41 @@ static void test_http__answers_of_one_turn_leave_in_one_write(void **state)
 	world_close(w);
 }
 
+/* What the engine is to the front: it answers at the end of the turn that has read the request. */
+struct engine {
+	struct loop_hook hook;
+	struct world *world;
+	size_t answered;
+};
+
+static int64_t engine_run(struct loop_hook *h)
+{
+	struct engine *e = CONTAINER_OF(h, struct engine, hook);
+
+	for (; e->answered < e->world->tokens_len; e->answered++)
+		answer_token(e->world, e->answered, "done");
+	return LOOP_FOREVER;
+}
+
+static void test_http__answers_of_a_commit_join_those_given_at_once(void **state)
+{
+	struct engine engine = { { LOOP_WORK, engine_run }, NULL, 0 };
+	struct reader *r;
+
+	(void)state;
+	seam_reset(SIZE_MAX, SIZE_MAX);
+	engine.world = world_open(NULL, &seam_io);
+	pawl__loop_hook_add(engine.world->loop, &engine.hook);
+	r = reader_new(peer_open(engine.world));
+	SEND(engine.world, r->fd, POST("/now/1") POST("/later/2") POST("/later/3"));
+	assert_int_equal(seam.writes, 1);
+	expect_answer(engine.world, r, 200, "/now/1");
+	expect_answer(engine.world, r, 200, "done");
+	expect_answer(engine.world, r, 200, "done");
+	reader_free(r);
+	world_close(engine.world);
+}
+
 static void test_http_flush__writes_before_the_end_of_the_turn(void **state)
 {
 	struct world *w;
@@ -878,6 +949,7 @@ int main(void)
 		cmocka_unit_test(test_http__unanswered_requests_are_limited),
 		cmocka_unit_test(test_http_answer_token__connection_that_is_gone_gives_false),
 		cmocka_unit_test(test_http__half_closed_peer_gets_its_answers),
+		cmocka_unit_test(test_http__request_and_end_in_one_event_are_both_seen),
 		cmocka_unit_test(test_http__half_closed_within_a_request_is_closed),
 		cmocka_unit_test(test_http__connection_close_is_obeyed),
 		cmocka_unit_test(test_http__answer_may_close),
@@ -894,11 +966,13 @@ int main(void)
 		cmocka_unit_test(test_http__peer_that_does_not_read_is_closed),
 		cmocka_unit_test(test_http__lingering_peer_is_closed),
 		cmocka_unit_test(test_http__unread_answers_hold_back_requests),
+		cmocka_unit_test(test_http__answers_that_wait_are_limited),
 		cmocka_unit_test(test_http__largest_body_arrives_whole),
 		cmocka_unit_test(test_http__connection_over_the_limit_is_503),
 		cmocka_unit_test(test_http__thousands_of_idle_connections_are_served),
 		cmocka_unit_test(test_http__io_of_single_bytes_works),
 		cmocka_unit_test(test_http__answers_of_one_turn_leave_in_one_write),
+		cmocka_unit_test(test_http__answers_of_a_commit_join_those_given_at_once),
 		cmocka_unit_test(test_http_flush__writes_before_the_end_of_the_turn),
 		cmocka_unit_test(test_http_drain__finishes_what_is_in_flight),
 		cmocka_unit_test(test_http_free__with_everything_open_leaks_nothing),

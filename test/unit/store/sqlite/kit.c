@@ -16,7 +16,8 @@ int kit_setup(void **state)
 	struct kit *k = calloc(1, sizeof(*k));
 
 	assert_non_null(k);
-	(void)snprintf(k->dir, sizeof(k->dir), "%.30s/pawl-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	(void)snprintf(k->dir, sizeof(k->dir), "%.30s/pawl-test-XXXXXX",
+	               tmp != NULL ? tmp : "/tmp");
 	assert_non_null(mkdtemp(k->dir));
 	(void)snprintf(k->path, sizeof(k->path), "%s/s.db", k->dir);
 	(void)snprintf(k->url, sizeof(k->url), "sqlite:%s", k->path);

@@ -51,7 +51,7 @@ void kit_rollback(struct kit *k);
 
 struct ws_entry *kit_account(struct kit *k, const char *id);
 /* Change the account, creating it with this unit. */
-void kit_post(struct kit *k, struct ws_entry *account, const char *unit, int64_t amount);
+void kit_post(struct kit *k, struct ws_entry *e, const char *unit, int64_t amount);
 void kit_transfer(struct kit *k, struct ws_entry *from, struct ws_entry *to, int64_t amount);
 struct ws_entry *kit_hold(struct kit *k, struct ws_entry *from, struct ws_entry *to, int64_t amount,
                           int64_t expires_us);

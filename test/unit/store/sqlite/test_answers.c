@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "base/rng.h"
 #include "kit.h"
+#include "store/sqlite/schema.h"
 
 #define KEYS      300u
 #define BATCH_MAX 24u
@@ -44,10 +45,9 @@ static void model_init(struct model *m, struct kit *k, uint64_t seed)
 		m->some[i] = i;
 	k->opt.retention_us = RETENTION;
 	k->tuned = true;
-	k->tuning = (struct answers_tuning){ .run_max = 40,
-		                             .slice_min = 3,
-		                             .filters_max = 320,
-		                             .hash_mask = UINT64_MAX };
+	k->tuning = (struct answers_tuning){
+		.run_max = 40, .slice_min = 3, .filters_max = 320, .hash_mask = UINT64_MAX
+	};
 }
 
 /* Two callers with the same keys. */
@@ -204,6 +204,9 @@ static void test_answers__random_keys_are_what_the_model_says(void **state)
 	assert_true(kit_sql(k, "SELECT max(run) FROM answer_run") > 50);
 	assert_true(kit_sql(k, "SELECT min(run) FROM answer_run") > 40);
 	assert_true(kit_sql(k, "SELECT count(*) FROM answer") < 2000);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer_key"
+	                            " WHERE run < (SELECT min(run) FROM answer_run)"),
+	                 0);
 }
 
 static void test_answers__colliding_hashes_are_told_apart(void **state)
@@ -329,6 +332,108 @@ static void test_answers__retention_ends_at_the_microsecond(void **state)
 	}
 }
 
+/* A store that is hardly used fills no run; its answers must go all the same. */
+static void test_answers__few_answers_leave_the_file_too(void **state)
+{
+	struct kit *k = *state;
+	struct ws_entry *e;
+
+	kit_open(k);
+	for (int i = 0; i < 2; i++) {
+		kit_begin(k, KIT_START_US + i * 2 * k->opt.retention_us);
+		e = pawl__ws_want_answer(&k->ws, STR("c"), i == 0 ? STR("k") : STR("later"));
+		kit_load(k);
+		kit_answer(k, e, "{}");
+		kit_commit(k);
+	}
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(store_housekeep(k->store, true, &k->err), PAWL_OK);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer WHERE key = 'k'"), 0);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer"), 1);
+}
+
+/* The index alone, below the store: what it keeps in memory. */
+struct bare {
+	struct conn c;
+	struct answers a;
+	struct meta meta;
+};
+
+static void bare_open(struct bare *b, struct kit *k)
+{
+	assert_int_equal(pawl__conn_open(&b->c, k->path, NULL, CONN_WRITER, &k->err), PAWL_OK);
+	assert_int_equal(pawl__schema_upgrade(&b->c, &k->err), PAWL_OK);
+	assert_int_equal(pawl__conn_prepare(&b->c, CONN_WRITER, &k->err), PAWL_OK);
+	pawl__answers_init(&b->a, &k->tuning, RETENTION);
+	assert_int_equal(pawl__answers_open(&b->a, &b->c, &k->err), PAWL_OK);
+}
+
+static void bare_close(struct bare *b)
+{
+	pawl__answers_deinit(&b->a);
+	pawl__conn_close(&b->c, true);
+}
+
+static void bare_batch(struct bare *b, struct kit *k, int len)
+{
+	assert_int_equal(pawl__conn_run(&b->c, SQL_BEGIN, &k->err), PAWL_OK);
+	assert_int_equal(pawl__meta_get(&b->c, &b->meta, &k->err), PAWL_OK);
+	pawl__answers_begin(&b->a);
+	pawl__arena_reset(&k->arena);
+	pawl__ws_init(&k->ws, &k->arena, 1, 16);
+	k->ws.now_us = KIT_START_US;
+	k->ws.answers_seq = b->meta.answers_seq;
+	for (int i = 0; i < len; i++) {
+		char *key = pawl__arena_alloc(&k->arena, 24);
+
+		assert_non_null(key);
+		(void)snprintf(key, 24, "%lld-%d", (long long)b->meta.answers_seq, i);
+		kit_answer(k, pawl__ws_want_answer(&k->ws, STR("c"), kit_str(key)), "{}");
+	}
+	b->meta.answers_seq = k->ws.answers_seq;
+	b->meta.high_water_us = KIT_START_US;
+	assert_int_equal(pawl__answers_flush(&b->a, &b->c, &b->meta, &k->ws, 0, &k->err), PAWL_OK);
+	assert_int_equal(pawl__meta_set(&b->c, &b->meta, &k->err), PAWL_OK);
+	assert_int_equal(pawl__conn_run(&b->c, SQL_COMMIT, &k->err), PAWL_OK);
+	pawl__answers_committed(&b->a);
+}
+
+static void bare_check(const struct bare *b)
+{
+	size_t filters = 0;
+
+	for (uint32_t i = 0; i < b->a.runs_len; i++)
+		filters += filter_len(&b->a.runs[i].filter);
+	assert_int_equal(filters, b->a.filters_len);
+	assert_true(filters <= b->a.tuning.filters_max);
+	/* A run and a batch each: see the header. */
+	assert_true(b->a.table[0].len <= 40 + 8 && b->a.table[1].len <= 40 + 8);
+}
+
+static void test_answers__memory_stays_under_its_caps(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+	struct bare b;
+
+	model_init(&m, k, 15);
+	bare_open(&b, k);
+	for (int i = 0; i < 300; i++) {
+		bare_batch(&b, k, 8);
+		bare_check(&b);
+	}
+	assert_true(b.a.runs_len > 50);
+	assert_true(b.a.filters_len > 0);
+	bare_close(&b);
+	bare_open(&b, k);
+	bare_check(&b);
+	assert_true(b.a.filters_len > 0);
+	/* The youngest have theirs, the oldest have none. */
+	assert_non_null(b.a.runs[b.a.runs_len - 1].filter.block);
+	assert_null(b.a.runs[0].filter.block);
+	bare_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +442,8 @@ int main(void)
 		TEST(test_answers__colliding_hashes_are_told_apart),
 		TEST(test_answers__a_read_only_store_finds_the_same),
 		TEST(test_answers__killed_processes_lose_nothing),
+		TEST(test_answers__few_answers_leave_the_file_too),
+		TEST(test_answers__memory_stays_under_its_caps),
 		TEST(test_answers__a_rolled_back_answer_is_unknown),
 		TEST(test_answers__retention_ends_at_the_microsecond),
 	};
