@@ -57,7 +57,7 @@ struct account *pawl__step_account(struct step *s, struct ws_entry *e)
 			return NULL;
 		pawl__ws_change(s->ws, e);
 		e->present = true;
-		*a = (struct account){ .id = e->id, .unit = unit };
+		*a = (struct account){ .id = e->id, .unit = unit, .version = s->revision };
 	}
 	return a;
 }

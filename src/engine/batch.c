@@ -127,8 +127,12 @@ static enum pawl_status part_try(struct engine *e, const struct part *p, struct 
 		st = store_flush(e->store, ws, err);
 	if (st == PAWL_OK) {
 		st = store_commit(e->store, err);
-		if (st == PAWL_E_OUTCOME_UNKNOWN)
+		if (st == PAWL_E_OUTCOME_UNKNOWN) {
+			store_rollback(e->store);
 			st = part_outcome(e, err);
+		} else if (st == PAWL_E_IO) {
+			st = PAWL_E_OUTCOME_UNKNOWN; /* it may have reached the device */
+		}
 	}
 	if (st != PAWL_OK)
 		store_rollback(e->store);

@@ -118,8 +118,8 @@ static void sweep_done(struct lane_request *rq, const struct tx_answer *answer)
  * does. True when there is more to do. */
 static bool lane_sweep(struct engine *e)
 {
+	struct store_due due = { .ids = e->sweep_ids, .max = SWEEP_ACCOUNTS_MAX };
 	struct pawl_error err;
-	uint32_t n = 0;
 	int64_t now_us;
 
 	(void)pthread_mutex_lock(&e->mu);
@@ -128,15 +128,13 @@ static bool lane_sweep(struct engine *e)
 	if (now_us < 0)
 		return false;
 	pawl__arena_reset(&e->sweep_arena);
-	if (store_due(e->store, now_us, SWEEP_ACCOUNTS_MAX, &e->sweep_arena, e->sweep_ids, &n,
-	              &err) != PAWL_OK ||
-	    n == 0)
+	if (store_due(e->store, now_us, &e->sweep_arena, &due, &err) != PAWL_OK || due.len == 0)
 		return false;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < due.len; i++) {
 		e->sweep_ops[i] = (struct op){ .kind = OP_TOUCH };
-		e->sweep_ops[i].u.account.id = e->sweep_ids[i];
+		e->sweep_ops[i].u.account.id = due.ids[i];
 	}
-	e->sweep_tx = (struct tx){ .ops = e->sweep_ops, .ops_len = n };
+	e->sweep_tx = (struct tx){ .ops = e->sweep_ops, .ops_len = due.len };
 	e->sweep_request = (struct lane_request){ .tx = &e->sweep_tx,
 		                                  .done = sweep_done,
 		                                  .submitted_us = pawl__clock_mono_us() };
@@ -145,9 +143,9 @@ static bool lane_sweep(struct engine *e)
 	pawl__batch_run(e);
 	(void)pthread_mutex_lock(&e->mu);
 	e->metrics.sweeps++;
-	e->metrics.holds_expired_accounts += n;
+	e->metrics.holds_expired_accounts += due.len;
 	(void)pthread_mutex_unlock(&e->mu);
-	return n == SWEEP_ACCOUNTS_MAX;
+	return due.len == SWEEP_ACCOUNTS_MAX;
 }
 
 static void lane_upkeep(struct engine *e, bool idle)

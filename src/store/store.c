@@ -132,14 +132,13 @@ enum pawl_status store_read(struct store *s, struct ws *ws, struct pawl_error *e
 	return st;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the parameters are the contract's */
-enum pawl_status store_due(struct store *s, int64_t now_us, uint32_t max, struct arena *arena,
-                           struct str *ret_ids, uint32_t *ret_len, struct pawl_error *err)
+enum pawl_status store_due(struct store *s, int64_t now_us, struct arena *arena,
+                           struct store_due *ret, struct pawl_error *err)
 {
-	enum pawl_status st = s->ops->due(s, now_us, max, arena, ret_ids, ret_len, err);
+	enum pawl_status st = s->ops->due(s, now_us, arena, ret, err);
 
 	POST(result_legal(st, false));
-	POST(st != PAWL_OK || *ret_len <= max);
+	POST(st != PAWL_OK || ret->len <= ret->max);
 	return st;
 }
 

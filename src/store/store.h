@@ -67,6 +67,13 @@ struct store_audit {
 	int64_t drifts; /* calls of the drift function */
 };
 
+/* Where due puts what it finds. */
+struct store_due {
+	struct str *ids; /* the caller's array of max */
+	uint32_t max;
+	uint32_t len; /* set */
+};
+
 enum store_outcome { STORE_COMMITTED, STORE_NOT_COMMITTED, STORE_NOT_KNOWN };
 
 #define STORE_CAP_SINGLE_WRITER 1u /* one process; its lane is the only writer */
@@ -96,9 +103,9 @@ struct store_ops {
 	 * and ws->answers_seq. Sets account.number of new accounts. */
 	enum pawl_status (*flush)(struct store *s, struct ws *ws, struct pawl_error *err);
 
-	/* PAWL_OK: durable. E_OUTCOME_UNKNOWN: see outcome. E_IO: not committed, and the device has
-	 * failed in a way after which nothing may be trusted (fsync): the caller stops writing for good.
-	 * Others: not committed, may be tried again. */
+	/* PAWL_OK: durable. E_OUTCOME_UNKNOWN: see outcome. E_IO: the device failed under the commit
+	 * (fsync), or the store is gone: not known either, and nothing may be trusted after it, so the
+	 * caller stops writing for good. Others: not committed, may be tried again. */
 	enum pawl_status (*commit)(struct store *s, struct pawl_error *err);
 
 	void (*rollback)(struct store *s); /* allowed in IDLE: does nothing */
@@ -107,14 +114,15 @@ struct store_ops {
 	enum pawl_status (*outcome)(struct store *s, int64_t revision, int64_t answers_seq,
 	                            enum store_outcome *ret, struct pawl_error *err);
 
-	/* Like load, on one committed snapshot as of ws->now_us, which the caller has set; sets
-	 * ws->revision. Accounts come with due holds already taken off held. Several loads may share a
-	 * snapshot: it is taken by the first read on a ws and that is all callers may rely on. */
+	/* Like load, on one committed snapshot, as of the greater of ws->now_us (0: the clock) and the
+	 * high-water mark, which ws->now_us is set to; sets ws->revision. Accounts come with due holds
+	 * already taken off held. Several loads may share a snapshot: it is taken by the first read on
+	 * a ws and that is all callers may rely on. */
 	enum pawl_status (*read)(struct store *s, struct ws *ws, struct pawl_error *err);
 
-	/* Ids of up to max accounts with due_us in (0, now_us], into the arena. */
-	enum pawl_status (*due)(struct store *s, int64_t now_us, uint32_t max, struct arena *arena,
-	                        struct str *ret_ids, uint32_t *ret_len, struct pawl_error *err);
+	/* Ids of up to ret->max accounts with due_us in (0, now_us], the strings in the arena. */
+	enum pawl_status (*due)(struct store *s, int64_t now_us, struct arena *arena,
+	                        struct store_due *ret, struct pawl_error *err);
 
 	/* A bounded piece of upkeep between batches: checkpoint, answer index, expired partitions. idle
 	 * says that nobody waits. */
@@ -158,9 +166,8 @@ PAWL_MUST_CHECK enum pawl_status store_outcome(struct store *s, int64_t revision
                                                int64_t answers_seq, enum store_outcome *ret,
                                                struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status store_read(struct store *s, struct ws *ws, struct pawl_error *err);
-PAWL_MUST_CHECK enum pawl_status store_due(struct store *s, int64_t now_us, uint32_t max,
-                                           struct arena *arena, struct str *ret_ids,
-                                           uint32_t *ret_len, struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status store_due(struct store *s, int64_t now_us, struct arena *arena,
+                                           struct store_due *ret, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status store_housekeep(struct store *s, bool idle,
                                                  struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status store_audit(struct store *s, store_drift_fn drift, void *arg,

@@ -73,11 +73,10 @@ static enum pawl_status clock_read(struct store *s, struct ws *ws, struct pawl_e
 	return store_read(clock_of(s)->inner, ws, err);
 }
 
-static enum pawl_status clock_due(struct store *s, int64_t now_us, uint32_t max,
-                                  struct arena *arena, struct str *ret_ids, uint32_t *ret_len,
-                                  struct pawl_error *err)
+static enum pawl_status clock_due(struct store *s, int64_t now_us, struct arena *arena,
+                                  struct store_due *ret, struct pawl_error *err)
 {
-	return store_due(clock_of(s)->inner, now_us, max, arena, ret_ids, ret_len, err);
+	return store_due(clock_of(s)->inner, now_us, arena, ret, err);
 }
 
 static enum pawl_status clock_housekeep(struct store *s, bool idle, struct pawl_error *err)

@@ -659,24 +659,24 @@ static void test_expire__marks_what_is_due_and_tells(void **state)
 static void test_due__lists_accounts_whose_time_has_come(void **state)
 {
 	struct str ids[4];
-	uint32_t n = 9;
+	struct store_due found = { .ids = ids, .max = 4, .len = 9 };
 	struct bare x;
 
 	bare_init(&x, state);
 	funded(&x);
-	assert_int_equal(store_due(x.s, INT64_MAX, 4, &x.arena, ids, &n, &x.err), PAWL_OK);
-	assert_int_equal(n, 0);
+	assert_int_equal(store_due(x.s, INT64_MAX, &x.arena, &found, &x.err), PAWL_OK);
+	assert_int_equal(found.len, 0);
 	(void)two_holds(&x);
-	assert_int_equal(
-		store_due(x.s, KIT_START_US + KIT_SECOND - 1, 4, &x.arena, ids, &n, &x.err),
-		PAWL_OK);
-	assert_int_equal(n, 0);
-	assert_int_equal(store_due(x.s, KIT_START_US + KIT_SECOND, 4, &x.arena, ids, &n, &x.err),
+	assert_int_equal(store_due(x.s, KIT_START_US + KIT_SECOND - 1, &x.arena, &found, &x.err),
 	                 PAWL_OK);
-	assert_int_equal(n, 1);
+	assert_int_equal(found.len, 0);
+	assert_int_equal(store_due(x.s, KIT_START_US + KIT_SECOND, &x.arena, &found, &x.err),
+	                 PAWL_OK);
+	assert_int_equal(found.len, 1);
 	assert_true(str_eq(ids[0], STR("a")));
-	assert_int_equal(store_due(x.s, INT64_MAX, 0, &x.arena, ids, &n, &x.err), PAWL_OK);
-	assert_int_equal(n, 0);
+	found.max = 0;
+	assert_int_equal(store_due(x.s, INT64_MAX, &x.arena, &found, &x.err), PAWL_OK);
+	assert_int_equal(found.len, 0);
 	bare_deinit(&x);
 }
 

@@ -186,7 +186,10 @@ static enum pawl_status memory_read(struct store *s, struct ws *ws, struct pawl_
 	if (st == PAWL_OK) {
 		world_clock(w, &real_us, &mono_us);
 		ws->revision = w->now.revision;
-		ws->now_us = real_us > w->now.high_water_us ? real_us : w->now.high_water_us;
+		if (ws->now_us == 0)
+			ws->now_us = real_us;
+		if (ws->now_us < w->now.high_water_us)
+			ws->now_us = w->now.high_water_us;
 		st = pawl__world_load(w, ws, false);
 		if (st == PAWL_E_NOMEM)
 			st = pawl__error_set(err, st, "out of memory");
@@ -199,34 +202,33 @@ static enum pawl_status memory_read(struct store *s, struct ws *ws, struct pawl_
 	return st;
 }
 
-static enum pawl_status due_collect(const struct world *w, int64_t now_us, uint32_t max,
-                                    struct arena *arena, struct str *ret_ids, uint32_t *ret_len)
+static enum pawl_status due_collect(const struct world *w, int64_t now_us, struct arena *arena,
+                                    struct store_due *ret)
 {
 	uint32_t n = 0;
 
-	for (const struct memory_row *r = w->kind[ROW_ACCOUNT].first; r != NULL && n < max;
+	for (const struct memory_row *r = w->kind[ROW_ACCOUNT].first; r != NULL && n < ret->max;
 	     r = r->next) {
 		if (r->now == NULL || r->now->e.row.account.due_us == 0 ||
 		    r->now->e.row.account.due_us > now_us)
 			continue;
-		ret_ids[n] = pawl__arena_str(arena, r->id);
-		if (ret_ids[n].ptr == NULL)
+		ret->ids[n] = pawl__arena_str(arena, r->id);
+		if (ret->ids[n].ptr == NULL)
 			return PAWL_E_NOMEM;
 		n++;
 	}
-	*ret_len = n;
+	ret->len = n;
 	return PAWL_OK;
 }
 
-static enum pawl_status memory_due(struct store *s, int64_t now_us, uint32_t max,
-                                   struct arena *arena, struct str *ret_ids, uint32_t *ret_len,
-                                   struct pawl_error *err)
+static enum pawl_status memory_due(struct store *s, int64_t now_us, struct arena *arena,
+                                   struct store_due *ret, struct pawl_error *err)
 {
 	struct world *w = world_enter(s);
 	enum pawl_status st = is_dead(s, w) ? dead(err) : pawl__world_step(w, MEMORY_DUE, err);
 
 	if (st == PAWL_OK)
-		st = due_collect(w, now_us, max, arena, ret_ids, ret_len);
+		st = due_collect(w, now_us, arena, ret);
 	if (st == PAWL_E_NOMEM)
 		st = pawl__error_set(err, st, "out of memory");
 	world_leave(w);

@@ -254,6 +254,8 @@ static bool probe_memtable(const struct memtable *m, uint64_t hash, struct answe
 
 bool pawl__answers_probe(const struct answers *a, uint64_t hash, struct answer_probe *ret)
 {
+	for (uint32_t i = 0; i < a->runs_len; i++)
+		filter_prefetch(&a->runs[i].filter, hash);
 	if (!probe_memtable(&a->table[a->active], hash, ret) ||
 	    !probe_memtable(&a->table[!a->active], hash, ret))
 		return false;

@@ -33,6 +33,15 @@ void pawl__filter_deinit(struct filter *f);
 void pawl__filter_add(struct filter *f, uint64_t hash);
 bool pawl__filter_maybe(const struct filter *f, uint64_t hash);
 
+/* Have the line of a key's bits on its way; looking at many filters, do it for all of them first. */
+static inline void filter_prefetch(const struct filter *f, uint64_t hash)
+{
+	const size_t block = (size_t)(((hash >> 32) * f->blocks) >> 32);
+
+	if (f->block != NULL)
+		__builtin_prefetch(f->block + block * (FILTER_BLOCK_LEN / sizeof(*f->block)));
+}
+
 static inline size_t filter_len(const struct filter *f)
 {
 	return (size_t)f->blocks * FILTER_BLOCK_LEN;

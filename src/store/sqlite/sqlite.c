@@ -322,7 +322,6 @@ static enum pawl_status read_snapshot(struct sqlite_store *s, struct ws *ws,
                                       struct answer_probe **ret_probes, struct pawl_error *err)
 {
 	struct meta m;
-	int64_t now_us;
 	enum pawl_status st;
 
 	mutex_lock(&s->answers.mu);
@@ -332,8 +331,10 @@ static enum pawl_status read_snapshot(struct sqlite_store *s, struct ws *ws,
 	mutex_unlock(&s->answers.mu);
 	if (st != PAWL_OK)
 		return st;
-	now_us = pawl__clock_real_us();
-	ws->now_us = now_us > m.high_water_us ? now_us : m.high_water_us;
+	if (ws->now_us == 0)
+		ws->now_us = pawl__clock_real_us();
+	if (ws->now_us < m.high_water_us)
+		ws->now_us = m.high_water_us;
 	ws->revision = m.revision;
 	return PAWL_OK;
 }
@@ -367,10 +368,8 @@ static enum pawl_status op_read(struct store *base, struct ws *ws, struct pawl_e
 	return sqlite_still(s, st, err);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the parameters are the contract's */
-static enum pawl_status op_due(struct store *base, int64_t now_us, uint32_t max,
-                               struct arena *arena, struct str *ret_ids, uint32_t *ret_len,
-                               struct pawl_error *err)
+static enum pawl_status op_due(struct store *base, int64_t now_us, struct arena *arena,
+                               struct store_due *ret, struct pawl_error *err)
 {
 	struct sqlite_store *s = sqlite_of(base);
 	sqlite3_stmt *q = conn_stmt(&s->writer, SQL_ACCOUNTS_DUE);
@@ -381,17 +380,17 @@ static enum pawl_status op_due(struct store *base, int64_t now_us, uint32_t max,
 	if (st != PAWL_OK)
 		return st;
 	bind_i64(q, 1, now_us);
-	bind_i64(q, 2, max);
+	bind_i64(q, 2, ret->max);
 	while (st == PAWL_OK && row) {
 		st = pawl__conn_row(&s->writer, SQL_ACCOUNTS_DUE, &row, err);
 		if (st == PAWL_OK && row)
-			ret_ids[len++] = pawl__arena_str(arena, column_str(q, 0));
+			ret->ids[len++] = pawl__arena_str(arena, column_str(q, 0));
 	}
 	if (st == PAWL_OK && arena->failed)
 		st = pawl__error_set(err, PAWL_E_NOMEM,
 		                     "the list of due accounts is over its limit");
 	if (st == PAWL_OK)
-		*ret_len = len;
+		ret->len = len;
 	return st;
 }
 

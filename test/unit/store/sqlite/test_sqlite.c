@@ -325,7 +325,7 @@ static void test_sqlite_expire__due_holds_only_and_next_is_told(void **state)
 	struct ws_entry *a, *b;
 	struct store_stats st;
 	struct str due[4];
-	uint32_t due_len = 9;
+	struct store_due found = { .ids = due, .max = 4, .len = 9 };
 	int64_t freed_due[2];
 
 	kit_open(k);
@@ -341,14 +341,12 @@ static void test_sqlite_expire__due_holds_only_and_next_is_told(void **state)
 	assert_int_equal(store_stats(k->store, &st, &k->err), PAWL_OK);
 	assert_int_equal(st.holds_live, 3);
 
-	assert_int_equal(store_due(k->store, KIT_START_US + SECOND - 1, 4, &k->arena, due, &due_len,
-	                           &k->err),
+	assert_int_equal(store_due(k->store, KIT_START_US + SECOND - 1, &k->arena, &found, &k->err),
 	                 PAWL_OK);
-	assert_int_equal(due_len, 0);
-	assert_int_equal(store_due(k->store, KIT_START_US + 2 * SECOND, 4, &k->arena, due, &due_len,
-	                           &k->err),
+	assert_int_equal(found.len, 0);
+	assert_int_equal(store_due(k->store, KIT_START_US + 2 * SECOND, &k->arena, &found, &k->err),
 	                 PAWL_OK);
-	assert_int_equal(due_len, 1);
+	assert_int_equal(found.len, 1);
 	assert_true(str_eq(due[0], STR("alice")));
 
 	kit_begin(k, KIT_START_US + 2 * SECOND);
