@@ -72,7 +72,7 @@ static void transfer(struct worker *w, struct pawl_tx *tx, unsigned i, uint32_t 
 	(void)pawl_tx_key(tx, key); /* a wrong argument comes out of the commit */
 	(void)pawl_tx_transfer(tx, from_name, to_name, 1 + next(random) % 400);
 	/* Every fifth is sent twice, as a client does whose first answer got lost. */
-	for (unsigned send = 0; send < (i % 5 == 0 ? 2u : 1u); send++) {
+	for (unsigned send = 0; send < (i % 5 == 0 ? 2U : 1U); send++) {
 		if (commit(tx, &answer, &err) != PAWL_OK) {
 			(void)fprintf(stderr, "bank: %s\n", err.text);
 			w->faults++;
@@ -90,7 +90,7 @@ static void transfer(struct worker *w, struct pawl_tx *tx, unsigned i, uint32_t 
 static void *work(void *arg)
 {
 	struct worker *w = (struct worker *)arg;
-	uint32_t random = 2463534242u + w->number;
+	uint32_t random = 2463534242U + w->number;
 	struct pawl_error err;
 	struct pawl_tx *tx;
 

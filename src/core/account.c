@@ -24,16 +24,17 @@ bool pawl__account_available(const struct account *a, int64_t *ret)
 
 enum pawl_status pawl__account_post(struct account *a, int64_t balance, int64_t held)
 {
+	/* Exact: what is below the floor is below it, wherever int64 ends. */
+	const __int128 exact = (__int128)a->balance + balance - a->held - held;
 	int64_t new_balance, new_held, left;
 
 	account_check(a);
+	if (a->has_floor && exact < a->floor)
+		return PAWL_E_INSUFFICIENT;
 	if (!num_add(a->balance, balance, &new_balance) || !num_add(a->held, held, &new_held) ||
 	    !num_sub(new_balance, new_held, &left))
-		/* Below int64 is below any floor; above it there is no place to put the money. */
-		return a->has_floor && balance - held < 0 ? PAWL_E_INSUFFICIENT : PAWL_E_INVALID;
+		return PAWL_E_INVALID;
 	PRE(new_held >= 0);
-	if (a->has_floor && left < a->floor)
-		return PAWL_E_INSUFFICIENT;
 	a->balance = new_balance;
 	a->held = new_held;
 	account_check(a);

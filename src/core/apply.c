@@ -123,11 +123,14 @@ static enum pawl_status apply_delete(struct step *s, const struct op *op)
 
 static enum pawl_status check_account(struct step *s, const struct op *op)
 {
-	const struct account *a = pawl__step_account(s, op->row[0]);
+	const struct ws_entry *e = op->row[0];
+	/* A world account that nobody has used yet is there all the same, and a look leaves it so. */
+	const struct account unused = { .id = e->id, .unit = pawl__account_world_unit(e->id) };
+	const struct account *a = e->present ? &e->row.account : &unused;
 	int64_t available = 0;
 	bool limited;
 
-	if (a == NULL)
+	if (!e->present && unused.unit.len == 0)
 		return pawl__step_not_found(s, "no such account");
 	limited = pawl__account_available(a, &available);
 	if (limited && available < op->u.account.available_min) {

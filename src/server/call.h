@@ -62,7 +62,6 @@ struct pending {
 	struct tx tx;
 	struct op_draft one;
 	struct arena arena;
-	json_t *json;            /* owned */
 	struct tx_answer answer; /* ENGINE_THREAD: a copy in the arena */
 };
 

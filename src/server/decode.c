@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/num.h"
 #include "pawl/limits.h"
+#include "server/json_heap.h"
 
 #define MEMBER_NAME_SHOWN 128 /* longer unknown names are pointed at by their object */
 
@@ -17,12 +18,6 @@ void pawl__decode_init(struct decoder *d, struct arena *arena, struct buf *scrat
 	d->status = PAWL_OK;
 	d->detail = NULL;
 	pawl__buf_init_fixed(&d->pointer, d->pointer_mem, sizeof(d->pointer_mem));
-}
-
-void pawl__decode_release(struct decoder *d)
-{
-	json_decref(d->json);
-	d->json = NULL;
 }
 
 /* All return whether decoding may go on; the pointer stays where the first refusal left it. */
@@ -487,6 +482,8 @@ enum pawl_status pawl__decode_body(struct decoder *d, const struct form *form, s
 		op_defaults(&one->op, &form->shape);
 	if (form->body != BODY_OBJECT)
 		one->op.u.record.if_version = if_version;
+	pawl__json_heap_use(d->arena);
 	(void)read_body(d, form, body, one, tx);
+	pawl__json_heap_use(NULL);
 	return d->status;
 }

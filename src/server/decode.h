@@ -14,7 +14,7 @@
  *  (1) What is accepted has passed every check of pawl/limits.h that needs no row.
  *  (2) The bytes of pawl__tx_canonical depend on the values in the body alone, not on its spacing,
  *      the order of members or the spelling of numbers.
- * Ownership: strings of the tx point into decoder.json and decoder.arena.
+ * Ownership: strings of the tx point into the arena, where the parsed JSON is, too.
  * Threads: one decoder, one thread.
  */
 #ifndef PAWL_SERVER_DECODE_H
@@ -116,7 +116,7 @@ const struct shape *pawl__form_ops(size_t *ret_len);
 struct decoder {
 	struct arena *arena; /* borrowed */
 	struct buf *scratch; /* borrowed; DECODE_SCRATCH bytes at least */
-	json_t *json;        /* owned: the caller's to release with pawl__decode_release */
+	json_t *json;        /* in the arena; nobody's to release */
 	/* what is wrong; PAWL_OK = nothing so far */
 	enum pawl_status status;
 	const char *detail; /* fixed text */
@@ -125,7 +125,6 @@ struct decoder {
 };
 
 void pawl__decode_init(struct decoder *d, struct arena *arena, struct buf *scratch);
-void pawl__decode_release(struct decoder *d);
 
 /* Decode body into one and tx->ops, tx->form, tx->http_created. The path's parameter and the
  * preconditions of records are the caller's: they are set in one->op beforehand and kept.

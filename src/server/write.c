@@ -9,8 +9,8 @@
 #include "server/call.h"
 #include "server/fields.h"
 
-#define PENDING_BLOCK 2048u
-#define PENDING_MAX   ((size_t)32 << 20) /* canonical values of one request, and its answer */
+#define PENDING_BLOCK 4096u
+#define PENDING_MAX   ((size_t)64 << 20) /* the parsed body of one request: up to 48 times its text */
 
 #define VERSION_NEVER INT64_MAX /* matches no record */
 
@@ -31,13 +31,11 @@ static struct pending *pending_new(struct server *s)
 	p->lane = (struct lane_request){ 0 };
 	p->tx = (struct tx){ 0 };
 	p->one = (struct op_draft){ 0 };
-	p->json = NULL;
 	return p;
 }
 
 static void pending_destroy(struct pending *p)
 {
-	json_decref(p->json);
 	pawl__arena_deinit(&p->arena);
 	free(p);
 }
@@ -50,8 +48,6 @@ static void pending_free(struct pending *p)
 		pending_destroy(p);
 		return;
 	}
-	json_decref(p->json);
-	p->json = NULL;
 	pawl__arena_reset(&p->arena);
 	p->next = s->free_list;
 	s->free_list = p;
@@ -239,7 +235,6 @@ static bool take_body(struct call *c, struct pending *p)
 	}
 	pawl__decode_init(d, &p->arena, &c->server->scratch);
 	st = pawl__decode_body(d, form, c->req->body, &p->one, &p->tx);
-	p->json = TAKE_PTR(d->json);
 	if (st == PAWL_OK)
 		return true;
 	/* A pointer that did not fit would point elsewhere. */

@@ -372,10 +372,16 @@ class Run:
         self.book = Book()
         self.revision = self.deaths = self.lost = self.lost_done = self.replays = 0
         self.failures = []
+        self.server = None
+
+    def start(self, *args, **named):
+        """A new life; whoever fails leaves no server behind."""
+        self.server = Server(self.pawl, self.home, *args, **named)
+        return self.server
 
     def setup(self):
         """What is there before the first death."""
-        server = Server(self.pawl, self.home)
+        server = self.start()
         client = Client(server.address)
         asks = [("PUT", "/v1/accounts/shop", {"unit": "EUR"})]
         for i in range(USERS):
@@ -430,7 +436,7 @@ class Run:
     def life(self, how, unix):
         """One life under load, and its end."""
         commit = ("--commit", self.rng.choice(("loop", "loop", "thread")))
-        server = Server(self.pawl, self.home, unix, commit, wait=how != "start")
+        server = self.start(unix, commit, wait=how != "start")
         stop, acked, threads = threading.Event(), threading.Semaphore(0), []
         if how == "start":
             # Anywhere from before the first instruction to after the last step of opening.
@@ -466,7 +472,7 @@ class Run:
 
     def judge(self, first, unix):
         """A new life: is everything there that the last ones have promised?"""
-        server = Server(self.pawl, self.home, unix)
+        server = self.start(unix)
         client = Client(server.address)
         try:
             at = revision(client)
@@ -547,7 +553,7 @@ class Run:
 
     def last(self):
         """Everything once more, a clean end, and the rows in the file."""
-        server = Server(self.pawl, self.home)
+        server = self.start()
         client = Client(server.address)
         for r in self.book.requests:
             ask_answer(client, r)
@@ -586,6 +592,9 @@ def main():
             found = Failure("no kill came between the commit and the answer: nothing is proved")
     except Failure as e:
         found = e
+    finally:
+        if run.server is not None:
+            run.server.kill()
     print("%d kills, %d requests, %d unanswered of which %d were done, %d replays" %
           (run.deaths, len(run.book.requests), run.lost, run.lost_done, run.replays))
     if a.plant:

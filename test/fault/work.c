@@ -535,13 +535,14 @@ static void work_settle(struct work *w)
 	struct ws_entry *row[WORK_ASKS_MAX] = { NULL };
 
 	pawl__ws_init(&ws, &w->arena, 1, w->len);
-	for (uint32_t i = 0; i < w->len; i++)
+	for (uint32_t i = 0; i < w->len; i++) {
 		row[i] = pawl__ws_want_answer(&ws, CALLER, pawl__str_of(w->ask[i].key));
-	INVARIANT(!ws.failed);
+		INVARIANT(row[i] != NULL);
+	}
 	read_rows(w, &ws);
 	for (uint32_t i = 0; i < w->len && !w->bad; i++) {
 		struct ask *ask = &w->ask[i];
-		const struct answer *r = &row[i]->row.answer; /* NOLINT(*-NullDereference) */
+		const struct answer *r = &row[i]->row.answer;
 		const struct tx_answer a = { .code = r->code,
 			                     .http = r->http,
 			                     .revision = r->revision,

@@ -49,7 +49,6 @@ static enum pawl_status decode(struct work *w, struct buf *scratch, const struct
 
 static void work_end(struct work *w)
 {
-	pawl__decode_release(&w->d);
 	pawl__buf_deinit(&w->canon);
 	pawl__arena_deinit(&w->arena);
 }

@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 
-#define FILTER_WORDS  (FILTER_BLOCK_LEN / sizeof(uint64_t))
 #define FILTER_PROBES 7
 
 static bool filter_alloc(struct filter *f, uint32_t blocks)
@@ -50,7 +49,7 @@ void pawl__filter_deinit(struct filter *f)
 static uint64_t *filter_block(const struct filter *f, uint64_t hash, uint64_t *ret_bits)
 {
 	*ret_bits = (hash ^ (hash >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
-	return f->block + (((hash >> 32) * f->blocks) >> 32) * FILTER_WORDS;
+	return filter_line(f, hash);
 }
 
 void pawl__filter_add(struct filter *f, uint64_t hash)

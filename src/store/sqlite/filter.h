@@ -33,13 +33,19 @@ void pawl__filter_deinit(struct filter *f);
 void pawl__filter_add(struct filter *f, uint64_t hash);
 bool pawl__filter_maybe(const struct filter *f, uint64_t hash);
 
-/* Have the line of a key's bits on its way; looking at many filters, do it for all of them first. */
-static inline void filter_prefetch(const struct filter *f, uint64_t hash)
+/* The cache line of a key. */
+static inline uint64_t *filter_line(const struct filter *f, uint64_t hash)
 {
 	const size_t block = (size_t)(((hash >> 32) * f->blocks) >> 32);
 
+	return f->block + block * (FILTER_BLOCK_LEN / sizeof(*f->block));
+}
+
+/* Have it on its way: for many filters, all of them first. */
+static inline void filter_prefetch(const struct filter *f, uint64_t hash)
+{
 	if (f->block != NULL)
-		__builtin_prefetch(f->block + block * (FILTER_BLOCK_LEN / sizeof(*f->block)));
+		__builtin_prefetch(filter_line(f, hash));
 }
 
 static inline size_t filter_len(const struct filter *f)

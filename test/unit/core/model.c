@@ -60,6 +60,14 @@ static bool world(int at)
 	return strncmp(m_account_ids[at], "world:", 6) == 0;
 }
 
+/* Behind the first colon: of a world account the unit. */
+static const char *tail(int at)
+{
+	const char *colon = strchr(m_account_ids[at], ':');
+
+	return colon == NULL ? "" : colon + 1;
+}
+
 static void unit_set(struct m_account *a, const char *unit)
 {
 	memcpy(a->unit, unit, strlen(unit) + 1);
@@ -74,8 +82,9 @@ static struct m_account *account(struct work *w, struct str id)
 	if (a == NULL || (!a->present && !world(at)))
 		return NULL;
 	if (!a->present) {
-		*a = (struct m_account){ .present = true };
-		unit_set(a, m_account_ids[at] + 6);
+		*a = (struct m_account){ .present = true, .version = w->revision };
+		w->changed = true;
+		unit_set(a, tail(at));
 	}
 	return a;
 }
@@ -271,7 +280,7 @@ static enum pawl_status open_account(struct work *w, const struct op *op)
 	const int64_t floor = has_floor ? op->u.account.floor : 0;
 
 	/* What it is anyway may be asked for. */
-	if (world(at) && (has_floor || !is(op->u.account.unit, m_account_ids[at] + 6)))
+	if (world(at) && (has_floor || !is(op->u.account.unit, tail(at))))
 		return PAWL_E_INVALID;
 	if (a->present && !is(op->u.account.unit, a->unit))
 		return PAWL_E_EXISTS;
@@ -319,7 +328,7 @@ static enum pawl_status item_op(struct work *w, const struct op *op)
 		return PAWL_E_NOT_FOUND;
 	if (op->kind == OP_ITEM) {
 		*stock = (struct m_account){ .present = true, .has_floor = true };
-		unit_set(stock, outside + 6);
+		unit_set(stock, tail(9 + 3 * sku + 2));
 		stock->version = w->revision;
 		*sold = *stock;
 		w->changed = true;

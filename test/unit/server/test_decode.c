@@ -35,7 +35,6 @@ static void work_init(struct work *w)
 
 static void work_deinit(struct work *w)
 {
-	pawl__decode_release(&w->d);
 	pawl__buf_deinit(&w->scratch);
 	pawl__arena_deinit(&w->arena);
 }
@@ -49,7 +48,6 @@ static enum pawl_status decode(struct work *w, enum form_id form, struct str bod
 	assert_non_null(exact);
 	if (body.len > 0)
 		memcpy(exact, body.ptr, body.len);
-	pawl__decode_release(&w->d);
 	pawl__arena_reset(&w->arena);
 	w->one = (struct op_draft){ 0 };
 	w->tx = (struct tx){ 0 };

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One text for one value, and a request through libpawl is the request that the server builds. */
+/*
+ * What is not exported: one text for one value, a request through libpawl is the request that the
+ * server builds, and closing waits for those who are inside.
+ */
 #include "kit.h"
 
+#include "api/api.h"
 #include "api/canon.h"
 #include "engine/engine.h"
 
@@ -129,12 +133,42 @@ static void test_fingerprint__is_that_of_the_same_request_over_http(void **state
 	pawl_close(p);
 }
 
+static void *close_work(void *arg)
+{
+	pawl_close(arg);
+	return NULL;
+}
+
+static void test_gate__closing_waits_for_those_inside(void **state)
+{
+	struct pawl_error err = { .status = PAWL_OK };
+	struct pawl *p;
+	pthread_t closer;
+
+	(void)state;
+	assert_int_equal(pawl_open("memory:", NULL, &p, NULL), PAWL_OK);
+	assert_true(pawl__gate_enter(p, NULL));
+	assert_true(pawl__gate_enter(p, NULL));
+	assert_int_equal(pthread_create(&closer, NULL, close_work, p), 0);
+	while ((atomic_load(&p->gate) & GATE_CLOSING) == 0)
+		;
+	assert_false(pawl__gate_enter(p, &err)); /* no more are let in, and that wakes nobody */
+	assert_int_equal(err.status, PAWL_E_DRAINING);
+	pawl__gate_leave(p);
+	assert_false(pawl__gate_enter(p, NULL));
+	assert_false(p->left);
+	assert_int_equal(pawl__lane_depth(p->engine), 0); /* it is still there */
+	pawl__gate_leave(p);
+	assert_int_equal(pthread_join(closer, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_canon_json__one_text_for_one_value),
 		cmocka_unit_test(test_canon_json__limit_is_of_the_result),
 		cmocka_unit_test(test_canon_depth__brackets_in_strings_do_not_count),
+		cmocka_unit_test(test_gate__closing_waits_for_those_inside),
 		cmocka_unit_test(test_fingerprint__is_that_of_the_same_request_over_http),
 	};
 
