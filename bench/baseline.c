@@ -15,12 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hist.h"
 #include "base/rng.h"
+#include "proc.h"
 
 #define THREADS_MAX      64
 #define KEY_LEN          32
@@ -50,8 +49,7 @@ static void must(int rc, sqlite3 *db, const char *what)
 {
 	if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW)
 		return;
-	(void)fprintf(stderr, "baseline: %s: %s\n", what, sqlite3_errmsg(db));
-	exit(1);
+	bench_fail(what, sqlite3_errmsg(db));
 }
 
 static sqlite3 *open_db(const char *path)
@@ -78,7 +76,7 @@ static void make_schema(const char *path)
 		     "CREATE TABLE stock(sku TEXT PRIMARY KEY, n INTEGER CHECK (n >= 0)) STRICT;"
 		     "INSERT INTO stock VALUES('hot', 1000000000);"
 		     "CREATE TABLE answer(key TEXT PRIMARY KEY, fingerprint BLOB, body TEXT) "
-	             "STRICT;"
+		     "STRICT;"
 		     "CREATE TABLE orders(id INTEGER PRIMARY KEY, sku TEXT, n INTEGER) STRICT;"
 		     "CREATE TABLE event(id INTEGER PRIMARY KEY, body TEXT) STRICT;"
 		     "CREATE TABLE log(id INTEGER PRIMARY KEY, key TEXT, fingerprint BLOB,"
@@ -191,33 +189,8 @@ static void *worker_batch(void *arg)
 	return NULL;
 }
 
-/* Bytes that this process caused to be sent to storage. */
-static uint64_t written_bytes(void)
-{
-	FILE *f = fopen("/proc/self/io", "re");
-	unsigned long long v = 0;
-	char line[128];
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "write_bytes: %llu", &v) == 1)
-			break;
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	return v;
-}
-
-static double cpu_seconds(void)
-{
-	struct rusage u;
-
-	(void)getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
 static void report(const char *name, const struct run *run, struct worker *workers, double took,
-                   uint64_t bytes)
+                   const struct proc_use *before)
 {
 	static struct hist all;
 	uint64_t orders = 0, failed = 0;
@@ -228,6 +201,7 @@ static void report(const char *name, const struct run *run, struct worker *worke
 		pawl__hist_merge(&all, &workers[i].latency_us);
 	}
 	const double n = orders == 0 ? 1 : (double)orders;
+	const struct proc_use now = proc_use(0);
 
 	(void)printf(
 		"{\"name\":\"%s\",\"threads\":%d,\"batch\":%d,\"orders\":%llu,\"failed\":%llu,"
@@ -237,8 +211,8 @@ static void report(const char *name, const struct run *run, struct worker *worke
 		(unsigned long long)failed, took, (double)orders / took,
 		(unsigned long long)pawl__hist_quantile(&all, 0.5),
 		(unsigned long long)pawl__hist_quantile(&all, 0.99),
-		(unsigned long long)pawl__hist_quantile(&all, 0.999), cpu_seconds() * 1e6 / n,
-		(double)bytes / n);
+		(unsigned long long)pawl__hist_quantile(&all, 0.999),
+		(now.cpu_s - before->cpu_s) * 1e6 / n, (double)(now.written - before->written) / n);
 }
 
 int main(int argc, char **argv)
@@ -246,7 +220,7 @@ int main(int argc, char **argv)
 	struct run run = { .path = NULL, .threads = 1, .batch = 1, .seconds = 3 };
 	static struct worker workers[THREADS_MAX];
 	const char *mode = argc > 1 ? argv[1] : "";
-	uint64_t bytes;
+	struct proc_use before;
 	int64_t start_us;
 
 	for (int i = 2; i + 1 < argc; i += 2) {
@@ -268,7 +242,7 @@ int main(int argc, char **argv)
 	}
 	memset(filler, 'x', sizeof(filler));
 	make_schema(run.path);
-	bytes = written_bytes();
+	before = proc_use(0);
 	start_us = pawl__clock_mono_us();
 	for (int i = 0; i < run.threads; i++) {
 		workers[i].run = &run;
@@ -280,7 +254,6 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < run.threads; i++)
 		(void)pthread_join(workers[i].thread, NULL);
-	report(mode, &run, workers, (double)(pawl__clock_mono_us() - start_us) / 1e6,
-	       written_bytes() - bytes);
+	report(mode, &run, workers, (double)(pawl__clock_mono_us() - start_us) / 1e6, &before);
 	return 0;
 }

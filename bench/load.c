@@ -23,6 +23,7 @@
 #include "base/rng.h"
 #include "net/client.h"
 #include "net/load.h"
+#include "proc.h"
 
 #define STOCK    "1000000000000"
 #define BODY_MAX 256
@@ -38,14 +39,6 @@ struct run {
 	struct hist latency_us;
 	uint64_t created, refused, other;
 };
-
-static void must(enum pawl_status st, const struct pawl_error *err, const char *what)
-{
-	if (st == PAWL_OK)
-		return;
-	(void)fprintf(stderr, "load: %s: %s\n", what, err->text);
-	exit(1);
-}
 
 static bool next_order(void *data, struct load_request *request)
 {
@@ -90,7 +83,7 @@ static void make_items(const struct run *r)
 	struct pawl_error err = { .status = PAWL_OK };
 	struct http_client *client;
 
-	must(pawl__client_new(&r->peer, 0, &client, &err), &err, "client");
+	bench_must(pawl__client_new(&r->peer, 0, &client, &err), &err, "client");
 	for (uint32_t i = 0; i < r->items; i++) {
 		struct http_response response;
 		char target[64];
@@ -103,52 +96,11 @@ static void make_items(const struct run *r)
 			.timeout_us = 10000000,
 		};
 
-		must(pawl__client_request(client, &call, &response, &err), &err, "PUT item");
-		if (response.status != 201 && response.status != 409) {
-			(void)fprintf(stderr, "load: PUT item: status %d\n", response.status);
-			exit(1);
-		}
+		bench_must(pawl__client_request(client, &call, &response, &err), &err, "PUT item");
+		if (response.status != 201 && response.status != 409)
+			bench_fail("PUT item", "refused");
 	}
 	pawl__client_free(client);
-}
-
-/* User and system time of a process in seconds. */
-static double pid_cpu(long pid)
-{
-	char path[64], text[1024];
-	unsigned long long user = 0, sys = 0;
-	const char *after;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-	f = pid > 0 ? fopen(path, "re") : NULL;
-	if (f == NULL)
-		return 0;
-	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-	(void)fclose(f);
-	after = strrchr(text, ')'); /* the name may hold anything */
-	if (after == NULL ||
-	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-	           &sys) != 2)
-		return 0;
-	return (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static uint64_t pid_written(long pid)
-{
-	char path[64], line[128];
-	unsigned long long v = 0;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/io", pid);
-	f = pid > 0 ? fopen(path, "re") : NULL;
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "write_bytes: %llu", &v) == 1)
-			break;
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	return v;
 }
 
 static bool parse(struct run *r, int argc, char **argv)
@@ -177,10 +129,11 @@ static bool parse(struct run *r, int argc, char **argv)
 	       r->depth >= 1 && r->depth <= LOAD_DEPTH_MAX;
 }
 
-static void report(const struct run *r, double took, double cpu, uint64_t bytes)
+static void report(const struct run *r, double took, const struct proc_use *before)
 {
 	const uint64_t n = r->created + r->refused;
 	const double each = n == 0 ? 1 : (double)n;
+	const struct proc_use now = proc_use(r->pid);
 
 	(void)printf(
 		"{\"name\":\"http\",\"conns\":%u,\"depth\":%u,\"items\":%u,\"orders\":%llu,"
@@ -190,8 +143,9 @@ static void report(const struct run *r, double took, double cpu, uint64_t bytes)
 		(unsigned long long)r->refused, (unsigned long long)r->other, took,
 		(double)n / took, (unsigned long long)pawl__hist_quantile(&r->latency_us, 0.5),
 		(unsigned long long)pawl__hist_quantile(&r->latency_us, 0.99),
-		(unsigned long long)pawl__hist_quantile(&r->latency_us, 0.999), cpu * 1e6 / each,
-		(double)bytes / each);
+		(unsigned long long)pawl__hist_quantile(&r->latency_us, 0.999),
+		(now.cpu_s - before->cpu_s) * 1e6 / each,
+		(double)(now.written - before->written) / each);
 }
 
 int main(int argc, char **argv)
@@ -201,9 +155,9 @@ int main(int argc, char **argv)
 	struct rlimit files = { 65536, 65536 };
 	struct pawl_error err = { .status = PAWL_OK };
 	struct http_load *load;
-	uint64_t bytes;
+	struct proc_use before;
 	int64_t start_us;
-	double cpu, took;
+	double took;
 
 	if (!parse(&r, argc, argv)) {
 		(void)fprintf(stderr,
@@ -213,22 +167,21 @@ int main(int argc, char **argv)
 	}
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	rng_init(&r.rng, pawl__rng_os());
-	must(pawl__peer_parse(r.server, 7077, &r.peer, &err), &err, "server");
+	bench_must(pawl__peer_parse(r.server, 7077, &r.peer, &err), &err, "server");
 	if (r.setup)
 		make_items(&r);
 	config.conns = r.conns;
 	config.depth = r.depth;
-	must(pawl__load_new(&r.peer, &config, &load, &err), &err, "load");
+	bench_must(pawl__load_new(&r.peer, &config, &load, &err), &err, "load");
 	/* Connections are made and caches filled before anything counts. */
-	must(pawl__load_run(load, (int64_t)(r.seconds * 1e6 / 5), &err), &err, "warm up");
+	bench_must(pawl__load_run(load, (int64_t)(r.seconds * 1e6 / 5), &err), &err, "warm up");
 	memset(&r.latency_us, 0, sizeof(r.latency_us));
 	r.created = r.refused = r.other = 0;
-	cpu = pid_cpu(r.pid);
-	bytes = pid_written(r.pid);
+	before = proc_use(r.pid);
 	start_us = pawl__clock_mono_us();
-	must(pawl__load_run(load, (int64_t)(r.seconds * 1e6), &err), &err, "run");
+	bench_must(pawl__load_run(load, (int64_t)(r.seconds * 1e6), &err), &err, "run");
 	took = (double)(pawl__clock_mono_us() - start_us) / 1e6;
-	report(&r, took, pid_cpu(r.pid) - cpu, pid_written(r.pid) - bytes);
+	report(&r, took, &before);
 	pawl__load_free(load);
 	return r.other == 0 ? 0 : 1;
 }

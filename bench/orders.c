@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/hist.h"
 #include "base/rng.h"
 #include "pawl/pawl.h"
+#include "proc.h"
 
 #define OUTSTANDING_MAX 65536
 #define KEY_LEN         32
@@ -51,14 +51,6 @@ struct bench {
 	struct hist latency_us; /* the lane's thread while flying */
 	uint64_t ok, refused, failed;
 };
-
-static void must(enum pawl_status st, const struct pawl_error *err, const char *what)
-{
-	if (st == PAWL_OK)
-		return;
-	(void)fprintf(stderr, "orders: %s: %s\n", what, err->text);
-	exit(1);
-}
 
 static void landed(void *arg, enum pawl_status st, const struct pawl_answer *answer)
 {
@@ -126,10 +118,10 @@ static void order_submit(struct bench *b, struct flight *f)
 	order.lines_len = 1;
 	order.customer = "a customer";
 	pawl_tx_reset(f->tx);
-	must(pawl_tx_key(f->tx, key), &err, "key");
-	must(pawl_tx_order(f->tx, &order), &err, "order");
+	bench_must(pawl_tx_key(f->tx, key), &err, "key");
+	bench_must(pawl_tx_order(f->tx, &order), &err, "order");
 	f->start_us = pawl__clock_mono_us();
-	must(pawl_tx_submit(f->tx, landed, f, &err), &err, "submit");
+	bench_must(pawl_tx_submit(f->tx, landed, f, &err), &err, "submit");
 }
 
 /* Fly until `count` orders have been sent (0 = no count) or the time is over (0 = no time). */
@@ -158,34 +150,6 @@ static double fly(struct bench *b, uint64_t count, double seconds)
 	return (double)(pawl__clock_mono_us() - start_us) / 1e6;
 }
 
-static double cpu_seconds(void)
-{
-	struct rusage u;
-
-	(void)getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static uint64_t proc_number(const char *file, const char *format)
-{
-	FILE *f = fopen(file, "re");
-	unsigned long long v = 0;
-	char line[128];
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		/* The format is one of two literals below. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		if (sscanf(line, format, &v) == 1)
-			break;
-#pragma GCC diagnostic pop
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	return v;
-}
-
 static void setup(struct bench *b)
 {
 	struct pawl_options options = PAWL_OPTIONS_INIT;
@@ -194,46 +158,55 @@ static void setup(struct bench *b)
 	rng_init(&b->rng, pawl__rng_os());
 	(void)pthread_mutex_init(&b->mu, NULL);
 	(void)pthread_cond_init(&b->landed, NULL);
-	must(pawl_open(b->store, &options, &b->pawl, &err), &err, "open");
+	bench_must(pawl_open(b->store, &options, &b->pawl, &err), &err, "open");
 	for (uint32_t i = 0; i < b->items; i++) {
 		struct pawl_answer *a;
 		char sku[32];
 
 		(void)snprintf(sku, sizeof(sku), "item-%05u", i);
-		must(pawl_item_open(b->pawl, sku, STOCK, &a, &err), &err, "item");
+		bench_must(pawl_item_open(b->pawl, sku, STOCK, &a, &err), &err, "item");
 		pawl_answer_free(a);
 	}
 	b->flights = calloc(b->outstanding, sizeof(*b->flights));
 	if (b->flights == NULL)
-		exit(1);
+		bench_fail("start", "out of memory");
 	for (uint32_t i = 0; i < b->outstanding; i++) {
 		struct flight *f = &b->flights[i];
 
 		f->bench = b;
-		must(pawl_tx_new(b->pawl, &f->tx, &err), &err, "tx");
+		bench_must(pawl_tx_new(b->pawl, &f->tx, &err), &err, "tx");
 		f->next = b->free;
 		b->free = f;
 		b->free_len++;
 	}
 }
 
-static void report(struct bench *b, double took, double cpu, uint64_t bytes)
+static void teardown(struct bench *b)
+{
+	for (uint32_t i = 0; b->flights != NULL && i < b->outstanding; i++)
+		pawl_tx_free(b->flights[i].tx);
+	free(b->flights);
+	pawl_close(b->pawl);
+}
+
+static void report(const struct bench *b, double took, const struct proc_use *before)
 {
 	const double n = b->ok == 0 ? 1 : (double)b->ok;
+	const struct proc_use now = proc_use(0);
 
 	(void)printf(
 		"{\"name\":\"libpawl\",\"outstanding\":%u,\"items\":%u,\"rows\":%llu,\"orders\":%"
-	        "llu,"
+		"llu,"
 		"\"refused\":%llu,\"failed\":%llu,\"seconds\":%.3f,\"per_s\":%.0f,\"p50_us\":%llu,"
 		"\"p99_us\":%llu,\"p999_us\":%llu,\"cpu_us\":%.2f,\"bytes\":%.0f,\"rss_kib\":%llu}"
-	        "\n",
+		"\n",
 		b->outstanding, b->items, (unsigned long long)b->rows, (unsigned long long)b->ok,
 		(unsigned long long)b->refused, (unsigned long long)b->failed, took,
 		(double)b->ok / took, (unsigned long long)pawl__hist_quantile(&b->latency_us, 0.5),
 		(unsigned long long)pawl__hist_quantile(&b->latency_us, 0.99),
-		(unsigned long long)pawl__hist_quantile(&b->latency_us, 0.999), cpu * 1e6 / n,
-		(double)bytes / n,
-		(unsigned long long)proc_number("/proc/self/status", "VmRSS: %llu"));
+		(unsigned long long)pawl__hist_quantile(&b->latency_us, 0.999),
+		(now.cpu_s - before->cpu_s) * 1e6 / n, (double)(now.written - before->written) / n,
+		(unsigned long long)now.rss_kib);
 }
 
 static void reset_counts(struct bench *b)
@@ -269,8 +242,8 @@ static bool parse(struct bench *b, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct bench b = { .outstanding = 1000, .items = 1, .measure = 100000 };
-	double took, cpu;
-	uint64_t bytes;
+	struct proc_use before;
+	double took;
 
 	if (!parse(&b, argc, argv)) {
 		(void)fprintf(stderr,
@@ -282,15 +255,9 @@ int main(int argc, char **argv)
 	if (b.rows > 0)
 		(void)fly(&b, b.rows, 0);
 	reset_counts(&b);
-	cpu = cpu_seconds();
-	bytes = proc_number("/proc/self/io", "write_bytes: %llu");
+	before = proc_use(0);
 	took = fly(&b, b.seconds > 0 ? 0 : b.measure, b.seconds);
-	cpu = cpu_seconds() - cpu;
-	bytes = proc_number("/proc/self/io", "write_bytes: %llu") - bytes;
-	report(&b, took, cpu, bytes);
-	for (uint32_t i = 0; i < b.outstanding; i++)
-		pawl_tx_free(b.flights[i].tx);
-	free(b.flights);
-	pawl_close(b.pawl);
+	report(&b, took, &before);
+	teardown(&b);
 	return b.failed == 0 ? 0 : 1;
 }

@@ -8,7 +8,7 @@
 #include "core/step.h"
 #include "pawl/limits.h"
 
-/* What one result or one problem can take: two ids of ROW_ID_MAX, each byte escaped, and numbers. */
+/* What one result or problem can take: two ids of ROW_ID_MAX, each byte escaped, and numbers. */
 #define RESULT_LEN_MAX 1536u
 #define ANSWER_LEN_MAX 2048u
 
@@ -124,7 +124,8 @@ static enum pawl_status apply_delete(struct step *s, const struct op *op)
 static enum pawl_status check_account(struct step *s, const struct op *op)
 {
 	const struct ws_entry *e = op->row[0];
-	/* A world account that nobody has used yet is there all the same, and a look leaves it so. */
+	/* A world account that nobody has used yet is there all the same, and a look leaves it
+	 * so. */
 	const struct account unused = { .id = e->id, .unit = pawl__account_world_unit(e->id) };
 	const struct account *a = e->present ? &e->row.account : &unused;
 	int64_t available = 0;

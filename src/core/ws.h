@@ -29,12 +29,12 @@
 
 struct ws_entry {
 	struct ws_entry *chain; /* hash bucket */
-	struct ws_entry *next; /* in order of creation; the wanted list is the tail not loaded yet */
+	struct ws_entry *next;  /* in order of creation */
 	uint64_t hash;
 	enum row_kind kind;
 	bool loaded;
 	bool present; /* the row exists (now, in this batch) */
-	bool stored; /* the row existed when it was loaded: flush updates or deletes, else inserts */
+	bool stored;  /* it existed when it was loaded: flush updates or deletes, else inserts */
 	bool dirty;
 	uint32_t saved_by; /* ordinal of the transaction that has its copy in the undo list */
 	struct str id;     /* account id, record key, lease name, answer's caller */

@@ -81,8 +81,9 @@ void pawl__engine_close(struct engine *e);
  */
 PAWL_MUST_CHECK enum pawl_status pawl__lane_submit(struct engine *e, struct lane_request *rq);
 
-/* ENGINE_LOOP: commit at most one batch of what is queued, or do a piece of upkeep when nothing is.
- * Returns how long the loop may sleep before the next call, in microseconds, 0 = come back at once. */
+/* ENGINE_LOOP: commit at most one batch of what is queued, or do a piece of upkeep when nothing
+ * is. Returns how long the loop may sleep before the next call, in microseconds, 0 = come back
+ * at once. */
 int64_t pawl__lane_turn(struct engine *e);
 
 /* Requests that wait. Any thread. */

@@ -402,7 +402,7 @@ static bool parse(struct decoder *d, struct str body)
 	                     JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (d->json != NULL)
 		return true;
-	if (json_error_code(&error) == json_error_out_of_memory)
+	if (d->arena->failed || json_error_code(&error) == json_error_out_of_memory)
 		return out_of_memory(d);
 	return refuse(d, parse_detail(&error));
 }

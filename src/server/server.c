@@ -233,6 +233,8 @@ static void await_pending(struct server *s)
 
 	while (s->pending > 0 && s->opt.commit_on_loop)
 		(void)pawl__lane_turn(s->engine);
+	if (s->pending > 0 && !s->closing)
+		drain_close(s); /* or new requests would keep it up */
 	while (s->pending > 0) {
 		/* The lane wakes the loop when something is finished, and the hook takes it. */
 		if (pawl__loop_turn(s->loop, LOOP_FOREVER, &err) != PAWL_OK)

@@ -10,7 +10,7 @@
 #include "server/fields.h"
 
 #define PENDING_BLOCK 4096u
-#define PENDING_MAX   ((size_t)64 << 20) /* the parsed body of one request: up to 48 times its text */
+#define PENDING_MAX   ((size_t)64 << 20) /* a parsed body takes up to 48 times its text */
 
 #define VERSION_NEVER INT64_MAX /* matches no record */
 

@@ -55,7 +55,7 @@ struct store_stats {
 	int64_t written_bytes;         /* by this process since open, where it is known */
 	int64_t commits;
 	char engine[96];     /* "SQLite 3.40.1 (WAL-reset bug: avoided by design)" */
-	char durability[64]; /* what an acknowledged write has survived: "fsync (synchronous=FULL)" */
+	char durability[64]; /* what an acknowledged write has survived: "fsync .." */
 };
 
 /* One thing that does not add up. text names the row and the numbers. */
@@ -88,24 +88,27 @@ struct store_ops {
 	/* E_STORE_UNAVAILABLE, E_BUSY, E_SERIALIZE, E_IO, E_CORRUPT. */
 	enum pawl_status (*begin)(struct store *s, struct store_begin *ret, struct pawl_error *err);
 
-	/* Fill every entry from ws->wanted on (skipping those that are loaded), set loaded, present and
-	 * stored, and set ws->wanted to NULL. Strings go to ws->arena; account rows are complete. Holds
-	 * come with the ids of their accounts. An answer older than the retention is absent. */
+	/* Fill every entry from ws->wanted on (skipping those that are loaded), set loaded,
+	 * present and stored, and set ws->wanted to NULL. Strings go to ws->arena; account rows
+	 * are complete. Holds come with the ids of their accounts. An answer older than the
+	 * retention is absent. */
 	enum pawl_status (*load)(struct store *s, struct ws *ws, struct pawl_error *err);
 
-	/* Mark every live hold of this account with expires_us <= now_us expired (version = revision),
-	 * and tell what they still held together and when the next one expires (0 = none). */
+	/* Mark every live hold of this account with expires_us <= now_us expired (version =
+	 * revision), and tell what they still held together and when the next one expires (0 =
+	 * none). */
 	enum pawl_status (*expire)(struct store *s, const struct ws_entry *account, int64_t now_us,
 	                           int64_t revision, int64_t ret_freed_due[2],
 	                           struct pawl_error *err);
 
-	/* Write what is dirty and what was appended; remember ws->now_us as high-water mark, ws->revision
-	 * and ws->answers_seq. Sets account.number of new accounts. */
+	/* Write what is dirty and what was appended; remember ws->now_us as high-water mark,
+	 * ws->revision and ws->answers_seq. Sets account.number of new accounts. */
 	enum pawl_status (*flush)(struct store *s, struct ws *ws, struct pawl_error *err);
 
-	/* PAWL_OK: durable. E_OUTCOME_UNKNOWN: see outcome. E_IO: the device failed under the commit
-	 * (fsync), or the store is gone: not known either, and nothing may be trusted after it, so the
-	 * caller stops writing for good. Others: not committed, may be tried again. */
+	/* PAWL_OK: durable. E_OUTCOME_UNKNOWN: see outcome. E_IO: the device failed under the
+	 * commit (fsync), or the store is gone: not known either, and nothing may be trusted
+	 * after it, so the caller stops writing for good. Others: not committed, may be tried
+	 * again. */
 	enum pawl_status (*commit)(struct store *s, struct pawl_error *err);
 
 	void (*rollback)(struct store *s); /* allowed in IDLE: does nothing */
@@ -114,21 +117,22 @@ struct store_ops {
 	enum pawl_status (*outcome)(struct store *s, int64_t revision, int64_t answers_seq,
 	                            enum store_outcome *ret, struct pawl_error *err);
 
-	/* Like load, on one committed snapshot, as of the greater of ws->now_us (0: the clock) and the
-	 * high-water mark, which ws->now_us is set to; sets ws->revision. Accounts come with due holds
-	 * already taken off held. Several loads may share a snapshot: it is taken by the first read on
-	 * a ws and that is all callers may rely on. */
+	/* Like load, on one committed snapshot, as of the greater of ws->now_us (0: the clock)
+	 * and the high-water mark, which ws->now_us is set to; sets ws->revision. Accounts come
+	 * with due holds already taken off held. Several loads may share a snapshot: it is taken
+	 * by the first read on a ws and that is all callers may rely on. */
 	enum pawl_status (*read)(struct store *s, struct ws *ws, struct pawl_error *err);
 
 	/* Ids of up to ret->max accounts with due_us in (0, now_us], the strings in the arena. */
 	enum pawl_status (*due)(struct store *s, int64_t now_us, struct arena *arena,
 	                        struct store_due *ret, struct pawl_error *err);
 
-	/* A bounded piece of upkeep between batches: checkpoint, answer index, expired partitions. idle
-	 * says that nobody waits. */
+	/* A bounded piece of upkeep between batches: checkpoint, answer index, expired
+	 * partitions. idle says that nobody waits. */
 	enum pawl_status (*housekeep)(struct store *s, bool idle, struct pawl_error *err);
 
-	/* Re-derive everything that can be re-derived, from a snapshot. E_* only when it could not look. */
+	/* Re-derive everything that can be re-derived, from a snapshot. E_* only when it could
+	 * not look. */
 	enum pawl_status (*audit)(struct store *s, store_drift_fn drift, void *arg,
 	                          struct store_audit *ret, struct pawl_error *err);
 

@@ -438,6 +438,12 @@ def transport(s):
     for i in range(9):
         check("pipelined write", got[2 * i][0], 201)
         check("a read sees the write before it", got[2 * i + 1][2], b"%d" % i)
+    # Nobody else writes: the next version is known, and a list that names it sees the write before.
+    version = int(s.ask("GET", "/v1/records/p0", status=200)[1]["etag"].strip('"'))
+    last = int(s.ask("GET", "/v1/records/p8", status=200)[1]["etag"].strip('"'))
+    match = put.replace(b"Host: x", b"Host: x\r\nIf-Match: %s")
+    got = s.raw(match % (0, b'"%d"' % version, 1) + match % (0, b'"%d", "x"' % (last + 1), 2), 2)
+    check("a list sees the write before it", [answer[0] for answer in got], [200, 200])
     body = b'{"unit":"EUR"}'
     chunked = (b"PUT /v1/accounts/chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
                b"Content-Type: application/json\r\n\r\n5\r\n" + body[:5] + b"\r\n9;x=y\r\n" +
