@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tx.h"
 
+#include <endian.h>
+
 #include "base/assert.h"
 
 #define CANONICAL_VERSION 1
@@ -22,11 +24,10 @@ const char *pawl__op_name(enum op_kind kind)
 
 static void canon_num(struct buf *b, int64_t v)
 {
-	unsigned char bytes[8];
+	/* Little-endian on every machine: a store that moves keeps its fingerprints. */
+	const uint64_t le = htole64((uint64_t)v);
 
-	for (unsigned i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (unsigned char)((uint64_t)v >> (8 * i));
-	pawl__buf_put(b, bytes, sizeof(bytes));
+	pawl__buf_put(b, &le, sizeof(le));
 }
 
 static void canon_str(struct buf *b, struct str s)

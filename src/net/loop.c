@@ -308,13 +308,11 @@ static int wait_ms(const struct loop *loop, int64_t max_wait_us)
 	return (int)((us + 999) / 1000);
 }
 
-enum pawl_status pawl__loop_turn(struct loop *loop, int64_t max_wait_us, struct pawl_error *err)
+/* One look at what is ready. Returns how many were, -1 with errno. */
+static int events_run(struct loop *loop, int timeout)
 {
-	const int timeout = wait_ms(loop, max_wait_us);
 	const int n = epoll_wait(loop->epoll_fd, loop->events, LOOP_EVENTS_MAX, timeout);
 
-	if (n < 0 && errno != EINTR)
-		return pawl__error_native(err, PAWL_E_IO, errno, "cannot wait for events");
 	loop->now_us = pawl__clock_mono_us();
 	for (int i = 0; i < n; i++) {
 		struct loop_watch *w = loop->events[i].data.ptr;
@@ -322,6 +320,19 @@ enum pawl_status pawl__loop_turn(struct loop *loop, int64_t max_wait_us, struct 
 		if (w->fd >= 0) /* (2) */
 			w->ready(w, loop->events[i].events);
 	}
+	return n;
+}
+
+enum pawl_status pawl__loop_turn(struct loop *loop, int64_t max_wait_us, struct pawl_error *err)
+{
+	int n = events_run(loop, wait_ms(loop, max_wait_us));
+
+	if (n < 0 && errno != EINTR)
+		return pawl__error_native(err, PAWL_E_IO, errno, "cannot wait for events");
+	/* What has come while these were handled comes along: a hook that commits does so once for
+	 * all of it. Nobody waits for more than is there, and many are enough. */
+	for (int round = 1; round < LOOP_GATHER_MAX && n > 0 && n < LOOP_GATHER_BELOW; round++)
+		n = events_run(loop, 0);
 	timers_run(loop);
 	hooks_run(loop);
 	return PAWL_OK;

@@ -21,8 +21,8 @@
  *      memory stays valid until the end of that turn; then its owner may reuse it.
  *  (3) Timers fire in order of their due time, never early, and at most LOOP_TIMERS_TURN a turn.
  *
- * Limits: LOOP_EVENTS_MAX events a turn, LOOP_HOOKS_MAX hooks, resolution of waiting one
- * millisecond, rounded up.
+ * Limits: LOOP_EVENTS_MAX events a look and LOOP_GATHER_MAX looks a turn, LOOP_HOOKS_MAX hooks,
+ * resolution of waiting one millisecond, rounded up.
  */
 #ifndef PAWL_NET_LOOP_H
 #define PAWL_NET_LOOP_H
@@ -37,11 +37,13 @@
 #include "base/compiler.h"
 #include "pawl/error.h"
 
-#define LOOP_EVENTS_MAX  1024
-#define LOOP_HOOKS_MAX   8
-#define LOOP_TIMERS_MAX  65536
-#define LOOP_TIMERS_TURN 256
-#define LOOP_FOREVER     INT64_MAX /* of a hook: no need to run again before something happens */
+#define LOOP_EVENTS_MAX   1024
+#define LOOP_GATHER_MAX   8   /* looks at what is ready in one turn .. */
+#define LOOP_GATHER_BELOW 128 /* .. while they find fewer than this */
+#define LOOP_HOOKS_MAX    8
+#define LOOP_TIMERS_MAX   65536
+#define LOOP_TIMERS_TURN  256
+#define LOOP_FOREVER      INT64_MAX /* of a hook: no need to run again before something happens */
 
 struct loop;
 

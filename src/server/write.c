@@ -218,6 +218,18 @@ static bool take_param(struct call *c, struct pending *p)
 	return false;
 }
 
+/* JSON, or nothing said; and what curl -d says unasked. A form in a browser says that, too, and may
+ * send it to another origin without asking, but a browser names the origin: then it is refused. */
+static bool type_fits(const struct call *c, struct str type)
+{
+	struct str origin;
+
+	if (type.ptr == NULL || pawl__field_is_json(type))
+		return true;
+	return pawl__http1_name_eq(type, STR("application/x-www-form-urlencoded")) &&
+	       pawl__call_field(c, STR("Origin"), &origin) && origin.ptr == NULL;
+}
+
 static bool take_body(struct call *c, struct pending *p)
 {
 	struct decoder *d = &c->server->decoder;
@@ -228,7 +240,7 @@ static bool take_body(struct call *c, struct pending *p)
 	if (c->req->body.len > 0 && form->body != BODY_NONE) {
 		const bool once = pawl__call_field(c, STR("Content-Type"), &type);
 
-		if (!once || (type.ptr != NULL && !pawl__field_is_json(type))) {
+		if (!once || !type_fits(c, type)) {
 			pawl__call_fail(c, PAWL_E_MEDIA_TYPE, STR_NONE, NULL);
 			return false;
 		}

@@ -356,7 +356,8 @@ static void test_server_stop__idle_connections_do_not_hold_it_up(void **state)
 	struct front f;
 
 	(void)state;
-	front_start(&f, ENGINE_THREAD, (struct server_options){ .drain_us = INT64_C(60) * TIMEOUT_US });
+	front_start(&f, ENGINE_THREAD,
+	            (struct server_options){ .drain_us = INT64_C(60) * TIMEOUT_US });
 	c = client_new(&f);
 	assert_int_equal(ask(c, "GET", "/livez", "", "", &r), 200);
 	front_end(&f);
