@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tx.h"
 
-#include <endian.h>
-
 #include "base/assert.h"
 
 #define CANONICAL_VERSION 1
@@ -22,12 +20,15 @@ const char *pawl__op_name(enum op_kind kind)
 	return names[kind];
 }
 
+/* Zigzag and base 128 (as in Protocol Buffers): most numbers here are one byte, and what is short
+ * is soon hashed. */
 static void canon_num(struct buf *b, int64_t v)
 {
-	/* Little-endian on every machine: a store that moves keeps its fingerprints. */
-	const uint64_t le = htole64((uint64_t)v);
+	uint64_t z = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
 
-	pawl__buf_put(b, &le, sizeof(le));
+	for (; z >= 0x80; z >>= 7)
+		pawl__buf_putc(b, (char)(0x80 | (z & 0x7f)));
+	pawl__buf_putc(b, (char)z);
 }
 
 static void canon_str(struct buf *b, struct str s)
