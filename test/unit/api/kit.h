@@ -33,6 +33,15 @@ int kit_teardown(void **state);
 const char *kit_url(void);
 bool kit_durable(void);
 
+/* For what asks a store to be there again after it was closed. */
+#define KIT_NEEDS_DURABLE()                                                                        \
+	do {                                                                                       \
+		if (!kit_durable()) {                                                              \
+			print_message("skipped: memory: is another store each time\n");            \
+			skip();                                                                    \
+		}                                                                                  \
+	} while (0)
+
 /* Commit: the answer's code, or the fault. The answer is freed. */
 enum pawl_status kit_commit(struct pawl_tx *tx);
 struct pawl_answer *kit_answer(struct pawl_tx *tx);

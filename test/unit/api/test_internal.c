@@ -117,8 +117,7 @@ static void test_fingerprint__is_that_of_the_same_request_over_http(void **state
 	struct pawl *p;
 
 	(void)state;
-	if (!kit_durable())
-		skip(); /* two engines, one after the other, on one store */
+	KIT_NEEDS_DURABLE();
 	(void)snprintf(file_url, sizeof(file_url), "%s", kit_url());
 	serve_one();
 	assert_int_equal(pawl_open(file_url, NULL, &p, NULL), PAWL_OK);

@@ -107,8 +107,7 @@ static void test_open__a_store_that_is_open_is_busy(void **state)
 	const char *url = kit_url();
 
 	(void)state;
-	if (!kit_durable())
-		skip(); /* each memory: is another store */
+	KIT_NEEDS_DURABLE();
 	assert_int_equal(pawl_open(url, NULL, &p, NULL), PAWL_OK);
 	assert_int_equal(pawl_open(url, NULL, &q, &err), PAWL_E_BUSY);
 	assert_null(q);
@@ -126,8 +125,7 @@ static void test_open__what_was_committed_is_there_again(void **state)
 	const char *url = kit_url();
 
 	(void)state;
-	if (!kit_durable())
-		skip();
+	KIT_NEEDS_DURABLE();
 	assert_int_equal(pawl_open(url, NULL, &p, NULL), PAWL_OK);
 	kit_accounts(p, 5);
 	tx = kit_tx(p, "k");

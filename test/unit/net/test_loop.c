@@ -43,6 +43,7 @@ static void end_ready(struct loop_watch *w, uint32_t events)
 	e->events = events;
 	if (e->victim != NULL)
 		pawl__loop_del(e->loop, &e->victim->watch);
+	e->victim = NULL;
 }
 
 static void end_open(struct end *e, struct loop *loop, uint32_t events)
@@ -76,14 +77,14 @@ static void test_loop_add__ready_fd_is_called_with_its_events(void **state)
 	assert_int_equal(e.calls, 0);
 	assert_int_equal(write(e.peer, "x", 1), 1);
 	turn(loop, LOOP_FOREVER);
-	assert_int_equal(e.calls, 1);
+	assert_int_equal(e.calls, LOOP_GATHER_MAX); /* nobody reads: ready at every look */
 	assert_int_equal(e.events, EPOLLIN);
 	pawl__loop_mod(loop, &e.watch, EPOLLIN | EPOLLOUT);
 	turn(loop, LOOP_FOREVER);
 	assert_int_equal(e.events, EPOLLIN | EPOLLOUT);
 	end_close(&e, e.watch.fd);
 	turn(loop, 0);
-	assert_int_equal(e.calls, 2);
+	assert_int_equal(e.calls, 2 * LOOP_GATHER_MAX);
 	pawl__loop_free(loop);
 }
 
@@ -103,7 +104,7 @@ static void test_loop_del__in_the_same_turn_silences_the_watch(void **state)
 	assert_int_equal(write(a.peer, "x", 1), 1);
 	assert_int_equal(write(b.peer, "x", 1), 1);
 	turn(loop, LOOP_FOREVER);
-	assert_int_equal(a.calls + b.calls, 1); /* whichever was first */
+	assert_true((a.calls == 0) != (b.calls == 0)); /* whichever was first */
 	end_close(&a, fd_a);
 	end_close(&b, fd_b);
 	pawl__loop_free(loop);
