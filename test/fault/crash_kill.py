@@ -35,7 +35,7 @@ LONG_S = 86400
 OLD_SAMPLE = 60   # requests of earlier lives that are looked at after each death
 # --plant: the damage, and what the failure that finds it must say.
 PLANTS = {
-    "answer": ("DELETE FROM answer WHERE key = :key", "state: unknown"),
+    "answer": ("DELETE FROM answer_1 WHERE key = :key", "state: unknown"),
     "transfer": ("DELETE FROM transfer WHERE number = (SELECT max(number) FROM transfer)",
                  "its transfers sum to"),
     "balance": ("UPDATE account SET balance = balance + 1 WHERE id = 'user:0'",
@@ -567,7 +567,7 @@ class Run:
         db = sqlite3.connect(self.store)
         try:
             for table, number in (("order_", sums.orders), ("event", sums.events),
-                                  ("job", sums.jobs), ("answer", sums.answers)):
+                                  ("job", sums.jobs), ("answers", sums.answers)):
                 expect("rows of " + table,
                        db.execute("SELECT count(*) FROM " + table).fetchone()[0], number)
         finally:

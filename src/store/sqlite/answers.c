@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/answers.h"
 
+#include <inttypes.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/error.h"
 #include "pawl/limits.h"
 #include "store/sqlite/bulk.h"
-
-#define ANSWERS_AGES                                                                               \
-	8 /* a run spans at most this part of the retention, so that expiry is steady */
+#include "store/sqlite/runs.h"
 
 static const struct answers_tuning answers_defaults = {
 	.run_max = ANSWERS_RUN_MAX,
@@ -27,6 +27,16 @@ static struct memtable *answers_active(struct answers *a)
 static struct memtable *answers_frozen(struct answers *a)
 {
 	return &a->table[!a->active];
+}
+
+static int64_t active_run(const struct answers *a)
+{
+	return a->run[a->active];
+}
+
+static int64_t frozen_run(const struct answers *a)
+{
+	return a->run[!a->active];
 }
 
 static enum pawl_status answers_nomem(struct pawl_error *err)
@@ -84,20 +94,33 @@ static bool runs_reserve(struct answers *a)
 	return true;
 }
 
+static enum pawl_status open_run_read(struct answers *a, int64_t run, struct pawl_error *err)
+{
+	/* Youngest first, (3), (5). */
+	if (a->runs_len > 0 || frozen_run(a) != 0)
+		return pawl__error_set(err, PAWL_E_CORRUPT,
+		                       "a run of answers is open that may not be");
+	a->run[active_run(a) == 0 ? a->active : !a->active] = run;
+	return PAWL_OK;
+}
+
 static enum pawl_status run_read(struct answers *a, sqlite3_stmt *q, struct pawl_error *err)
 {
+	const enum run_state state = (enum run_state)sqlite3_column_int(q, 1);
 	struct answer_run r = {
 		.run = sqlite3_column_int64(q, 0),
-		.first_seq = sqlite3_column_int64(q, 1),
-		.last_seq = sqlite3_column_int64(q, 2),
+		.answers = sqlite3_column_int64(q, 2),
 		.max_at_us = sqlite3_column_int64(q, 3),
+		.going = state == RUN_GOING,
 	};
 	const size_t len = (size_t)sqlite3_column_int64(q, 4);
 
+	if (state == RUN_OPEN)
+		return open_run_read(a, r.run, err);
 	if (!runs_reserve(a))
 		return answers_nomem(err);
 	/* Youngest first: the oldest go without. The bytes are not even read then. */
-	if (a->filters_len + len <= a->tuning.filters_max) {
+	if (!r.going && a->filters_len + len <= a->tuning.filters_max) {
 		const void *bytes = sqlite3_column_blob(q, 5);
 
 		if (bytes == NULL || !pawl__filter_restore(&r.filter, bytes, len))
@@ -113,7 +136,7 @@ static enum pawl_status runs_read(struct answers *a, struct conn *c, struct pawl
 	enum pawl_status st = PAWL_OK;
 	sqlite3_stmt *q;
 	int rc = sqlite3_prepare_v2(c->db,
-	                            "SELECT run, first_seq, last_seq, max_at_us, length(filter),"
+	                            "SELECT run, state, answers, max_at_us, length(filter),"
 	                            " filter FROM answer_run ORDER BY run DESC",
 	                            -1, &q, NULL);
 
@@ -130,41 +153,42 @@ static enum pawl_status runs_read(struct answers *a, struct conn *c, struct pawl
 		a->runs[i] = a->runs[a->runs_len - 1 - i];
 		a->runs[a->runs_len - 1 - i] = r;
 	}
+	if (st == PAWL_OK && active_run(a) == 0)
+		st = pawl__error_set(err, PAWL_E_CORRUPT, "no run of answers is open");
 	return st;
 }
 
-static enum pawl_status tail_row(struct answers *a, sqlite3_stmt *q, int64_t frozen_seq,
+static enum pawl_status tail_row(struct answers *a, struct memtable *m, sqlite3_stmt *q,
                                  struct pawl_error *err)
 {
-	const int64_t seq = sqlite3_column_int64(q, 0);
 	const struct str caller = column_str(q, 1), key = column_str(q, 2);
-	struct memtable *m = seq <= frozen_seq ? answers_frozen(a) : answers_active(a);
 
 	if (caller.len > PAWL_CALLER_MAX || key.len > PAWL_KEY_MAX)
 		return pawl__error_set(err, PAWL_E_CORRUPT, "an answer has a key over the limit");
 	if (!pawl__memtable_reserve(m, 1))
 		return answers_nomem(err);
-	pawl__memtable_add(m, pawl__answers_hash(a, caller, key), seq, sqlite3_column_int64(q, 3));
+	pawl__memtable_add(m, pawl__answers_hash(a, caller, key), sqlite3_column_int64(q, 0),
+	                   sqlite3_column_int64(q, 3));
 	return PAWL_OK;
 }
 
 /* (3) */
-static enum pawl_status tail_read(struct answers *a, struct conn *c, int64_t frozen_seq,
+static enum pawl_status tail_read(struct answers *a, struct conn *c, unsigned table,
                                   struct pawl_error *err)
 {
 	enum pawl_status st = PAWL_OK;
 	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(c->db,
-	                            "SELECT seq, caller, key, at_us FROM answer WHERE seq > ?1"
-	                            " ORDER BY seq",
-	                            -1, &q, NULL);
+	char sql[96];
+	int rc;
 
+	(void)snprintf(sql, sizeof(sql),
+	               "SELECT seq, caller, key, at_us FROM answer_%" PRId64 " ORDER BY seq",
+	               a->run[table]);
+	rc = sqlite3_prepare_v2(c->db, sql, -1, &q, NULL);
 	if (rc != SQLITE_OK)
 		return pawl__conn_fail(c, rc, err);
-	/* With every run dropped, what is left of them may still be there. */
-	bind_i64(q, 1, a->runs_len > 0 ? a->runs[a->runs_len - 1].last_seq : 0);
 	while (st == PAWL_OK && (rc = sqlite3_step(q)) == SQLITE_ROW)
-		st = tail_row(a, q, frozen_seq, err);
+		st = tail_row(a, &a->table[table], q, err);
 	if (st == PAWL_OK && rc != SQLITE_DONE)
 		st = pawl__conn_fail(c, rc, err);
 	(void)sqlite3_finalize(q);
@@ -194,8 +218,10 @@ enum pawl_status pawl__answers_open(struct answers *a, struct conn *c, struct pa
 		st = seed_read(a, c, err);
 	if (st == PAWL_OK)
 		st = runs_read(a, c, err);
-	if (st == PAWL_OK)
-		st = tail_read(a, c, meta.frozen_seq, err);
+	for (unsigned table = 0; table < 2 && st == PAWL_OK; table++) {
+		if (a->run[table] != 0)
+			st = tail_read(a, c, table, err);
+	}
 	if (st == PAWL_OK)
 		a->last_seq = meta.answers_seq;
 	return st;
@@ -232,14 +258,16 @@ static bool probe_add(struct answer_probe *p, int64_t run, int64_t seq)
 	return true;
 }
 
-static bool probe_memtable(const struct memtable *m, uint64_t hash, struct answer_probe *p)
+static bool probe_memtable(const struct answers *a, unsigned table, uint64_t hash,
+                           struct answer_probe *p)
 {
+	const struct memtable *m = &a->table[table];
 	uint32_t cursor = MEMTABLE_START;
 	uint32_t first = p->len;
 	const struct mem_entry *e;
 
 	while ((e = pawl__memtable_find(m, hash, &cursor)) != NULL) {
-		if (!probe_add(p, 0, e->seq))
+		if (!probe_add(p, a->run[table], e->seq))
 			return false;
 	}
 	/* They were met oldest first. */
@@ -256,13 +284,12 @@ bool pawl__answers_probe(const struct answers *a, uint64_t hash, struct answer_p
 {
 	for (uint32_t i = 0; i < a->runs_len; i++)
 		filter_prefetch(&a->runs[i].filter, hash);
-	if (!probe_memtable(&a->table[a->active], hash, ret) ||
-	    !probe_memtable(&a->table[!a->active], hash, ret))
+	if (!probe_memtable(a, a->active, hash, ret) || !probe_memtable(a, !a->active, hash, ret))
 		return false;
 	for (uint32_t i = a->runs_len; i > 0; i--) {
 		const struct answer_run *r = &a->runs[i - 1];
 
-		if (pawl__filter_maybe(&r->filter, hash) && !probe_add(ret, r->run, 0))
+		if (!r->going && pawl__filter_maybe(&r->filter, hash) && !probe_add(ret, r->run, 0))
 			return false;
 	}
 	return true;
@@ -313,16 +340,21 @@ static enum pawl_status step_answers(struct answers *a, struct conn *c, const st
                                      struct pawl_error *err)
 {
 	const uint32_t len = ws->answers.len;
+	/* Behind a freeze they belong to the next run. */
+	enum pawl_status st =
+		pawl__conn_bulk_run(c, BULK_ANSWER, active_run(a) + a->step.freeze, err);
 	struct bulk b;
 
+	if (st != PAWL_OK)
+		return st;
 	pawl__bulk_begin(&b, c, BULK_ANSWER, len);
 	a->step.first_seq = ws->answers_seq - len + 1;
 	a->step.now_us = ws->now_us;
 	INVARIANT(a->step.first_seq > a->last_seq);
 	for (uint32_t i = 0; i < len; i++) {
 		const struct answer *w = &ws->answers.at[i]->row.answer;
-		const enum pawl_status st = answer_write(&b, a->step.first_seq + i, w, err);
 
+		st = answer_write(&b, a->step.first_seq + i, w, err);
 		if (st != PAWL_OK)
 			return st;
 		a->hashes[i] = pawl__answers_hash(a, w->caller, w->key);
@@ -331,92 +363,72 @@ static enum pawl_status step_answers(struct answers *a, struct conn *c, const st
 	return PAWL_OK;
 }
 
-static enum pawl_status run_finish(struct answers *a, struct conn *c, struct meta *meta,
-                                   struct pawl_error *err)
+static enum pawl_status run_finish(struct answers *a, struct conn *c, struct pawl_error *err)
 {
 	const struct memtable *m = answers_frozen(a);
-	sqlite3_stmt *q = conn_stmt(c, SQL_RUN_ADD);
+	sqlite3_stmt *q = conn_stmt(c, SQL_RUN_FINISH);
 
-	bind_i64(q, 1, meta->run_next);
-	bind_i64(q, 2, m->at[0].seq);
-	bind_i64(q, 3, m->at[m->len - 1].seq);
-	bind_i64(q, 4, m->last_at_us);
-	bind_blob(q, 5, a->building.block, filter_len(&a->building));
-	a->step.finish = meta->run_next++;
-	return pawl__conn_run(c, SQL_RUN_ADD, err);
+	bind_i64(q, 1, frozen_run(a));
+	bind_i64(q, 2, m->len);
+	bind_i64(q, 3, m->last_at_us);
+	bind_blob(q, 4, a->building.block, filter_len(&a->building));
+	a->step.finish = true;
+	return pawl__conn_run_one(c, SQL_RUN_FINISH, err);
 }
 
 /* Write the next `work` keys of frozen. */
-static enum pawl_status run_slice(struct answers *a, struct conn *c, struct meta *meta,
-                                  uint32_t work, struct pawl_error *err)
+static enum pawl_status run_slice(struct answers *a, struct conn *c, uint32_t work,
+                                  struct pawl_error *err)
 {
 	const struct memtable *m = answers_frozen(a);
 	const uint32_t left = m->len - a->step.written;
 	const uint32_t len = work < left ? work : left;
+	enum pawl_status st = pawl__conn_bulk_run(c, BULK_KEY, frozen_run(a), err);
 	struct bulk b;
 
+	if (st != PAWL_OK)
+		return st;
 	if (a->building.block == NULL && !pawl__filter_init(&a->building, m->len))
 		return answers_nomem(err);
 	pawl__bulk_begin(&b, c, BULK_KEY, len);
 	for (uint32_t i = 0; i < len; i++) {
 		const struct mem_entry *e = pawl__memtable_walk(m, &a->step.cursor);
 		sqlite3_stmt *q = pawl__bulk_row(&b);
-		enum pawl_status st;
 
 		/* After a rollback a key is added again: a filter does not mind. */
 		pawl__filter_add(&a->building, e->hash);
-		bind_i64(q, b.at + 1, meta->run_next);
-		bind_i64(q, b.at + 2, (int64_t)e->hash);
-		bind_i64(q, b.at + 3, e->seq);
+		bind_i64(q, b.at + 1, (int64_t)e->hash);
+		bind_i64(q, b.at + 2, e->seq);
 		st = pawl__bulk_step(&b, err);
 		if (st != PAWL_OK)
 			return st;
 	}
 	a->step.written += len;
-	return a->step.written == m->len ? run_finish(a, c, meta, err) : PAWL_OK;
+	return a->step.written == m->len ? run_finish(a, c, err) : PAWL_OK;
 }
 
-/* The hash below which the first `part` of `whole` evenly spread keys lie, as SQLite orders them.
- *  */
-static int64_t hash_bound(int64_t part, int64_t whole)
-{
-	const unsigned __int128 bound = ((unsigned __int128)part << 64) / (uint64_t)whole;
-
-	return (int64_t)((uint64_t)(bound - 1) ^ (UINT64_C(1) << 63));
-}
-
-/* Delete the next `work` answers of the oldest run, and about as many of its keys. */
+/* Drop one table of the oldest run. */
 static enum pawl_status run_drop(struct answers *a, struct conn *c, struct meta *meta,
-                                 uint32_t work, struct pawl_error *err)
+                                 struct pawl_error *err)
 {
 	const struct answer_run *r = &a->runs[0];
-	const int64_t len = r->last_seq - r->first_seq + 1;
-	int64_t to = a->step.dropped + work;
-	enum pawl_status st;
 
-	if (to > len)
-		to = len;
-	bind_i64(conn_stmt(c, SQL_ANSWERS_DROP), 1, r->first_seq + a->step.dropped);
-	bind_i64(conn_stmt(c, SQL_ANSWERS_DROP), 2, r->first_seq + to - 1);
-	st = pawl__conn_run(c, SQL_ANSWERS_DROP, err);
-	if (st != PAWL_OK)
-		return st;
-	meta->answers -= sqlite3_changes(c->db);
-	bind_i64(conn_stmt(c, SQL_KEYS_DROP), 1, r->run);
-	bind_i64(conn_stmt(c, SQL_KEYS_DROP), 2, hash_bound(to, len));
-	st = pawl__conn_run(c, SQL_KEYS_DROP, err);
-	a->step.dropped = to;
-	if (st != PAWL_OK || to < len)
-		return st;
-	a->step.drop = true;
-	bind_i64(conn_stmt(c, SQL_RUN_DROP), 1, r->run);
-	return pawl__conn_run(c, SQL_RUN_DROP, err);
+	if (!r->going) {
+		a->step.drop = ANSWERS_DROP_KEYS;
+		return pawl__run_drop_keys(c, r->run, err);
+	}
+	a->step.drop = ANSWERS_DROP_ANSWERS;
+	meta->answers -= r->answers;
+	return pawl__run_drop_answers(c, r->run, err);
 }
 
-static bool run_expired(const struct answers *a, int64_t high_water_us)
+/* The oldest run has expired, `late_us` ago or earlier. What is half gone goes on, though the
+ * retention may have been made longer since. */
+static bool run_expired(const struct answers *a, int64_t high_water_us, int64_t late_us)
 {
 	return a->runs_len > 0 &&
-	       answer_expired(a->runs[0].max_at_us, a->retention_us, high_water_us);
+	       (a->runs[0].going ||
+	        answer_expired(a->runs[0].max_at_us, a->retention_us + late_us, high_water_us));
 }
 
 static bool active_due(const struct answers *a, int64_t high_water_us, uint32_t more)
@@ -430,43 +442,43 @@ static bool active_due(const struct answers *a, int64_t high_water_us, uint32_t 
 
 bool pawl__answers_due(const struct answers *a, int64_t high_water_us)
 {
-	return a->table[!a->active].len > 0 || run_expired(a, high_water_us) ||
+	return a->table[!a->active].len > 0 || run_expired(a, high_water_us, 0) ||
 	       active_due(a, high_water_us, 0);
 }
 
 enum pawl_status pawl__answers_flush(struct answers *a, struct conn *c, struct meta *meta,
                                      const struct ws *ws, uint32_t work, struct pawl_error *err)
 {
-	const struct memtable *active = answers_active(a);
 	const uint32_t len = ws != NULL ? ws->answers.len : 0;
+	const int64_t late_us = ws != NULL ? a->retention_us / ANSWERS_LATE : 0;
 	enum pawl_status st = PAWL_OK;
 
 	/* Two rows out for each that comes in: frozen is written before active is half full. */
 	work += 2 * len + a->tuning.slice_min;
 	if (active_due(a, meta->high_water_us, len)) {
 		a->step.freeze = true;
-		meta->frozen_seq = active->at[active->len - 1].seq;
+		st = pawl__run_create(c, active_run(a) + 1, err);
 	}
-	if (!step_reserve(a, len))
-		return answers_nomem(err);
-	if (len > 0)
+	if (st == PAWL_OK && !step_reserve(a, len))
+		st = answers_nomem(err);
+	if (st == PAWL_OK && len > 0)
 		st = step_answers(a, c, ws, err);
 	meta->answers += len;
 	if (st == PAWL_OK && answers_frozen(a)->len > 0)
-		st = run_slice(a, c, meta, work, err);
-	if (st == PAWL_OK && run_expired(a, meta->high_water_us))
-		st = run_drop(a, c, meta, work, err);
+		st = run_slice(a, c, work, err);
+	/* Not when a run begins: that is schema enough for one transaction. */
+	if (st == PAWL_OK && !a->step.freeze && run_expired(a, meta->high_water_us, late_us))
+		st = run_drop(a, c, meta, err);
 	return st;
 }
 
-static void commit_finish(struct answers *a, int64_t run)
+static void commit_finish(struct answers *a)
 {
 	struct memtable *m = answers_frozen(a);
 
 	a->runs[a->runs_len++] = (struct answer_run){
-		.run = run,
-		.first_seq = m->at[0].seq,
-		.last_seq = m->at[m->len - 1].seq,
+		.run = frozen_run(a),
+		.answers = m->len,
 		.max_at_us = m->last_at_us,
 		.filter = a->building,
 	};
@@ -479,19 +491,23 @@ static void commit_finish(struct answers *a, int64_t run)
 	}
 }
 
-static void commit_drop(struct answers *a)
+static void commit_drop(struct answers *a, enum answers_drop what)
 {
-	a->filters_len -= filter_len(&a->runs[0].filter);
-	pawl__filter_deinit(&a->runs[0].filter);
+	struct answer_run *r = &a->runs[0];
+
+	if (what == ANSWERS_DROP_KEYS) {
+		r->going = true;
+		a->filters_len -= filter_len(&r->filter);
+		pawl__filter_deinit(&r->filter);
+		return;
+	}
 	a->runs_len--;
 	memmove(a->runs, a->runs + 1, a->runs_len * sizeof(*a->runs));
 }
 
 void pawl__answers_begin(struct answers *a)
 {
-	a->step = (struct answers_step){ .cursor = a->cursor,
-		                         .written = a->written,
-		                         .dropped = a->dropped };
+	a->step = (struct answers_step){ .cursor = a->cursor, .written = a->written };
 }
 
 void pawl__answers_committed(struct answers *a)
@@ -499,18 +515,19 @@ void pawl__answers_committed(struct answers *a)
 	const struct answers_step *s = &a->step;
 
 	INVARIANT(pthread_mutex_lock(&a->mu) == 0);
-	if (s->drop)
-		commit_drop(a);
-	if (s->finish != 0)
-		commit_finish(a, s->finish);
-	if (s->freeze)
+	if (s->drop != ANSWERS_DROP_NONE)
+		commit_drop(a, s->drop);
+	if (s->finish)
+		commit_finish(a);
+	if (s->freeze) {
+		a->run[!a->active] = active_run(a) + 1;
 		a->active = !a->active;
+	}
 	for (uint32_t i = 0; i < s->hashes_len; i++)
 		pawl__memtable_add(answers_active(a), a->hashes[i], s->first_seq + i, s->now_us);
 	INVARIANT(pthread_mutex_unlock(&a->mu) == 0);
-	a->cursor = s->finish != 0 ? 0 : s->cursor;
-	a->written = s->finish != 0 ? 0 : s->written;
-	a->dropped = s->drop ? 0 : s->dropped;
+	a->cursor = s->finish ? 0 : s->cursor;
+	a->written = s->finish ? 0 : s->written;
 	if (s->hashes_len > 0)
 		a->last_seq = s->first_seq + s->hashes_len - 1;
 	pawl__answers_begin(a);

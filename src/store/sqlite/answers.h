@@ -7,28 +7,34 @@
  *   answer --------> ACTIVE memtable ------------> FROZEN ----------------> RUN ------------> -
  *                    hash -> seq                   hash -> seq              rows, a filter
  *
- * The rows of table `answer` are appended under seq, the number of the answer. Their 64-bit hashes
- * (SipHash-2-4 under the file's own seed) stay in memory until there are run_max of them or they
- * are an eighth of the retention old. Then they are frozen, and written to `answer_key` in order of
- * the hash, a slice with each following batch, while a second memtable takes the new ones. When the
- * last slice is written the run is finished: it gets a row in `answer_run` with a Bloom filter.
- * A run's rows lie side by side in answer_key, so each index page is written about once - a single
- * index over all keys would rewrite a page for every key. A run whose youngest answer has expired
- * is deleted from its start on, again in slices.
+ * Time is cut into runs; each has tables of its own (runs.h). The active run's answers are appended
+ * to answer_<run> under seq, the number of the answer. Their 64-bit hashes (SipHash-2-4 under the
+ * file's own seed) stay in memory until there are run_max of them or they are an eighth of the
+ * retention old. Then the run is frozen and the next one begins, with new tables in the same
+ * transaction; the hashes are written to answer_key_<run> in their order, a slice with each
+ * following batch, while a second memtable takes the new ones. With the last slice the run is
+ * finished: its row in `answer_run` gets a Bloom filter. Sorted, each index page is written about
+ * once - a single index over all keys would rewrite a page for every key.
+ *
+ * A run whose youngest answer has expired is dropped: its keys in one transaction, its answers in a
+ * later one, so that one stall is short. housekeep does it when nobody waits; batches do it when
+ * that has not happened for a while (ANSWERS_LATE): expiry never waits for idleness.
  *
  * Invariants:
  *  (1) An answer is in exactly one of active, frozen, a run (or it is expired and dropped).
  *  (2) The hash only leads to candidates: a hit compares caller and key in the row itself, and the
  *      newest row of a key is the one that counts.
- *  (3) What is in memory is derived at open from committed rows: runs from answer_run, frozen and
- *      active from the answers behind the last run, split at meta.frozen_seq. A run that was half
+ *  (3) What is in memory is derived at open from committed rows: answer_run tells which runs are
+ *      finished; of the one or two that are not, the last is active. A run whose keys were half
  *      written is written again; its rows are the same rows.
  *  (4) Memory changes after the commit, never before: a rollback forgets a struct.
+ *  (5) There is always an active run; the first is made with the schema. Runs go oldest first, and
+ *      not more than one is half gone.
  *
  * Memory: 2 memtables of 24 bytes an answer (run_max plus a batch each, rounded up to a power of
  * two: 12 MiB in all), and filters of 1.5 bytes an answer up to filters_max; the oldest runs beyond
  * it are looked up in the file without one. An open reads at most 2 x run_max answers and the
- * filters. Disk: about 20 bytes an answer for answer_key.
+ * filters. Disk: about 20 bytes an answer for its key.
  * Threads: the lane's; pawl__answers_probe by others while they hold `mu`.
  */
 #ifndef PAWL_STORE_SQLITE_ANSWERS_H
@@ -53,26 +59,31 @@ struct answers_tuning {
 };
 
 #define ANSWERS_RUN_MAX     262144u
+#define ANSWERS_AGES        8 /* a run spans at most this part of the retention: expiry is steady */
+#define ANSWERS_LATE        64 /* batches drop a run when it is this part of the retention late */
 #define ANSWERS_SLICE_MIN   64u
 #define ANSWERS_SLICE_IDLE  4096u /* when nobody waits */
 #define ANSWERS_FILTERS_MAX ((size_t)64 << 20)
 
+/* One that is finished. */
 struct answer_run {
 	int64_t run; /* its number: they ascend */
-	int64_t first_seq, last_seq;
+	int64_t answers;
 	int64_t max_at_us;
 	struct filter filter; /* may be none */
+	bool going;           /* its keys are dropped: not looked at any more */
 };
+
+enum answers_drop { ANSWERS_DROP_NONE, ANSWERS_DROP_KEYS, ANSWERS_DROP_ANSWERS };
 
 /* What the open transaction has written, to be done to the memory when it has committed. */
 struct answers_step {
-	bool freeze;         /* active becomes frozen */
-	int64_t finish;      /* frozen has become this run; 0 = it has not */
-	uint32_t cursor;     /* slots of frozen that have been walked, .. */
-	uint32_t written;    /* .. and keys that were found in them */
-	int64_t dropped;     /* answers of the oldest run that are deleted */
-	bool drop;           /* it is all gone */
-	uint32_t hashes_len; /* of the new answers */
+	bool freeze;            /* active becomes frozen, the next run active */
+	bool finish;            /* frozen is finished */
+	uint32_t cursor;        /* slots of frozen that have been walked, .. */
+	uint32_t written;       /* .. and keys that were found in them */
+	enum answers_drop drop; /* what has gone of the oldest run */
+	uint32_t hashes_len;    /* of the new answers */
 	int64_t first_seq;
 	int64_t now_us;
 };
@@ -81,8 +92,9 @@ struct answers {
 	struct answers_tuning tuning;
 	int64_t retention_us;
 	unsigned char seed[ANSWERS_SEED_LEN];
-	pthread_mutex_t mu; /* to change, and for others than the lane to see, the next five */
+	pthread_mutex_t mu; /* to change, and for others than the lane to see, the next six */
 	struct memtable table[2];
+	int64_t run[2];          /* whose hashes they are; of an empty frozen one: no matter */
 	unsigned active;         /* table that takes the new; the other is frozen, or empty */
 	struct answer_run *runs; /* owned; oldest first */
 	uint32_t runs_len, runs_cap;
@@ -90,14 +102,13 @@ struct answers {
 	/* the lane's alone */
 	struct filter building; /* of frozen */
 	uint32_t cursor, written;
-	int64_t dropped;
 	int64_t last_seq;
 	uint64_t *hashes; /* owned; of the new answers of the open transaction */
 	uint32_t hashes_cap;
 	struct answers_step step;
 };
 
-/* Where a key may be: the answer `seq` itself, or (seq 0) somewhere in `run`. */
+/* Where a key may be: the answer `seq` of `run`, or (seq 0) somewhere in it. */
 struct answer_candidate {
 	int64_t run, seq;
 };
@@ -126,7 +137,8 @@ uint64_t pawl__answers_hash(const struct answers *a, struct str caller, struct s
 PAWL_MUST_CHECK bool pawl__answers_probe(const struct answers *a, uint64_t hash,
                                          struct answer_probe *ret);
 
-/* Write the new answers of ws (NULL: none) and at least `work` rows of upkeep; keeps meta. */
+/* Write the new answers of ws (NULL: nobody waits) and at least `work` rows of upkeep; keeps meta.
+ * Never more than one table is dropped. */
 PAWL_MUST_CHECK enum pawl_status pawl__answers_flush(struct answers *a, struct conn *c,
                                                      struct meta *meta, const struct ws *ws,
                                                      uint32_t work, struct pawl_error *err);

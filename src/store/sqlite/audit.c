@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "pawl/limits.h"
+#include "store/sqlite/runs.h"
 
 /* Not int64: partial sums may leave it, whatever the order. */
 typedef __int128 wide;
@@ -327,8 +328,6 @@ static void row_count(struct audit *au, sqlite3_stmt *row)
 		au->n.orders = is;
 	else if (str_eq(table, STR("records")))
 		au->n.records = is;
-	else if (str_eq(table, STR("answers")))
-		au->n.answers = is;
 }
 
 static const char sql_orders[] =
@@ -343,8 +342,7 @@ static const char sql_futures[] = "SELECT 'transfer', max(number) >> 10 FROM tra
 				  " UNION ALL SELECT 'job', max(number) >> 10 FROM job"
 				  " UNION ALL SELECT 'hold', max(version) FROM hold"
 				  " UNION ALL SELECT 'order_', max(version) FROM order_"
-				  " UNION ALL SELECT 'record', max(version) FROM record"
-				  " UNION ALL SELECT 'answer', max(revision) FROM answer";
+				  " UNION ALL SELECT 'record', max(version) FROM record";
 
 static const char sql_counts[] =
 	"SELECT 'accounts', accounts, (SELECT count(*) FROM account) FROM meta"
@@ -353,8 +351,7 @@ static const char sql_counts[] =
 	" UNION ALL SELECT 'orders', orders, (SELECT count(*) FROM order_) FROM meta"
 	" UNION ALL SELECT 'records', records, (SELECT count(*) FROM record) FROM meta"
 	" UNION ALL SELECT 'events', events, (SELECT count(*) FROM event) FROM meta"
-	" UNION ALL SELECT 'jobs', jobs, (SELECT count(*) FROM job) FROM meta"
-	" UNION ALL SELECT 'answers', answers, (SELECT count(*) FROM answer) FROM meta";
+	" UNION ALL SELECT 'jobs', jobs, (SELECT count(*) FROM job) FROM meta";
 
 /* --- answers --- */
 
@@ -373,28 +370,51 @@ static void run_sum_add(struct run_sum *r, uint64_t hash, int64_t seq)
 	r->mix += v ^ (v >> 32);
 }
 
-static enum pawl_status run_answers(struct audit *au, int64_t first, int64_t last,
+/* sql is made of the run's number and what stands around it. */
+static enum pawl_status run_prepare(struct audit *au, const char *before, int64_t run,
+                                    const char *behind, sqlite3_stmt **ret)
+{
+	char sql[128];
+	int rc;
+
+	(void)snprintf(sql, sizeof(sql), "%s%" PRId64 "%s", before, run, behind);
+	rc = sqlite3_prepare_v2(au->c->db, sql, -1, ret, NULL);
+	return rc == SQLITE_OK ? PAWL_OK : pawl__conn_fail(au->c, rc, au->err);
+}
+
+/* Walk the answers of a run. *seq is the last answer of the runs before, and moves on. */
+static enum pawl_status run_answers(struct audit *au, int64_t run, int64_t *seq,
                                     struct run_sum *ret)
 {
+	const int64_t before = *seq;
+	int64_t first = 0, revision = 0;
 	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(au->c->db,
-	                            "SELECT seq, caller, key FROM answer WHERE seq BETWEEN ?1"
-	                            " AND ?2",
-	                            -1, &q, NULL);
+	enum pawl_status st = run_prepare(au, "SELECT seq, caller, key, revision FROM answer_", run,
+	                                  " ORDER BY seq", &q);
+	int rc = SQLITE_DONE;
 
-	if (rc != SQLITE_OK)
-		return pawl__conn_fail(au->c, rc, au->err);
-	bind_i64(q, 1, first);
-	bind_i64(q, 2, last);
-	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+	while (st == PAWL_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
 		const struct str caller = column_str(q, 1), key = column_str(q, 2);
 
+		*seq = sqlite3_column_int64(q, 0);
+		first = first != 0 ? first : *seq;
+		if (sqlite3_column_int64(q, 3) > revision)
+			revision = sqlite3_column_int64(q, 3);
 		if (caller.len <= PAWL_CALLER_MAX && key.len <= PAWL_KEY_MAX)
-			run_sum_add(ret, pawl__answers_hash(au->answers, caller, key),
-			            sqlite3_column_int64(q, 0));
+			run_sum_add(ret, pawl__answers_hash(au->answers, caller, key), *seq);
 	}
+	if (rc != SQLITE_DONE)
+		st = pawl__conn_fail(au->c, rc, au->err);
 	(void)sqlite3_finalize(q);
-	return rc == SQLITE_DONE ? PAWL_OK : pawl__conn_fail(au->c, rc, au->err);
+	au->n.answers += ret->len;
+	if (first != 0 && first <= before)
+		audit_drift(au, "answers", "run %" PRId64 " overlaps the one before", run);
+	if (revision > au->meta.revision)
+		audit_drift(au, "revision",
+		            "run %" PRId64 " has an answer of revision %" PRId64
+		            ", the latest commit is %" PRId64,
+		            run, revision, au->meta.revision);
+	return st;
 }
 
 /* Every key that the run has must pass its filter: one that does not would be executed twice. */
@@ -403,86 +423,115 @@ static enum pawl_status run_keys(struct audit *au, int64_t run, const struct fil
 {
 	int64_t hidden = 0;
 	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(au->c->db, "SELECT hash, seq FROM answer_key WHERE run = ?1",
-	                            -1, &q, NULL);
+	enum pawl_status st = run_prepare(au, "SELECT hash, seq FROM answer_key_", run, "", &q);
+	int rc = SQLITE_DONE;
 
-	if (rc != SQLITE_OK)
-		return pawl__conn_fail(au->c, rc, au->err);
-	bind_i64(q, 1, run);
-	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+	while (st == PAWL_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
 		const uint64_t hash = (uint64_t)sqlite3_column_int64(q, 0);
 
 		run_sum_add(ret, hash, sqlite3_column_int64(q, 1));
 		hidden += !pawl__filter_maybe(f, hash);
 	}
+	if (rc != SQLITE_DONE)
+		st = pawl__conn_fail(au->c, rc, au->err);
 	(void)sqlite3_finalize(q);
 	if (hidden > 0)
 		audit_drift(au, "answers", "run %" PRId64 ": its filter hides %" PRId64 " keys",
 		            run, hidden);
-	return rc == SQLITE_DONE ? PAWL_OK : pawl__conn_fail(au->c, rc, au->err);
+	return st;
 }
 
-static enum pawl_status audit_run(struct audit *au, sqlite3_stmt *row, int64_t *behind)
+/* One that is finished: directory, answers, keys and filter must agree. */
+static enum pawl_status run_agrees(struct audit *au, sqlite3_stmt *row,
+                                   const struct run_sum *answers)
 {
-	const int64_t run = sqlite3_column_int64(row, 0);
-	const int64_t first = sqlite3_column_int64(row, 1), last = sqlite3_column_int64(row, 2);
-	struct run_sum answers = { .len = 0 }, keys = { .len = 0 };
+	const int64_t run = sqlite3_column_int64(row, 0), len = sqlite3_column_int64(row, 2);
+	struct run_sum keys = { .len = 0 };
 	struct filter f = { .block = NULL };
 	enum pawl_status st;
 
-	if (first <= *behind)
-		audit_drift(au, "answers", "run %" PRId64 " overlaps the one before", run);
-	*behind = last;
-	/* Being dropped: what is left of it is of no use, and not in step. */
-	if (answer_expired(sqlite3_column_int64(row, 3), au->answers->retention_us,
-	                   au->meta.high_water_us))
-		return PAWL_OK;
-	if (!pawl__filter_restore(&f, sqlite3_column_blob(row, 4),
-	                          (size_t)sqlite3_column_bytes(row, 4)))
+	if (len != answers->len)
+		audit_drift(au, "answers",
+		            "run %" PRId64 " should have %" PRId64 " answers, it has %" PRId64, run,
+		            len, answers->len);
+	if (!pawl__filter_restore(&f, sqlite3_column_blob(row, 3),
+	                          (size_t)sqlite3_column_bytes(row, 3)))
 		audit_drift(au, "answers", "run %" PRId64 ": its filter cannot be read", run);
-	st = run_answers(au, first, last, &answers);
-	if (st == PAWL_OK)
-		st = run_keys(au, run, &f, &keys);
+	st = run_keys(au, run, &f, &keys);
 	pawl__filter_deinit(&f);
-	if (st == PAWL_OK && (answers.len != keys.len || answers.mix != keys.mix))
+	if (st == PAWL_OK && (answers->len != keys.len || answers->mix != keys.mix))
 		audit_drift(au, "answers",
 		            "run %" PRId64 ": the %" PRId64 " keys are not those of the %" PRId64
 		            " answers",
-		            run, keys.len, answers.len);
+		            run, keys.len, answers->len);
 	return st;
+}
+
+/* What the latest run ends with, and how many are open. */
+struct runs_seen {
+	int64_t seq;
+	int open;
+};
+
+static enum pawl_status audit_run(struct audit *au, sqlite3_stmt *row, struct runs_seen *seen)
+{
+	const int64_t run = sqlite3_column_int64(row, 0);
+	const int state = sqlite3_column_int(row, 1);
+	struct run_sum answers = { .len = 0 };
+	enum pawl_status st;
+
+	seen->open += state == RUN_OPEN;
+	if (sqlite3_column_int(row, 4) != (state == RUN_GOING ? 1 : 2)) {
+		audit_drift(au, "answers",
+		            "run %" PRId64 " does not have the tables that it should", run);
+		return PAWL_OK;
+	}
+	st = run_answers(au, run, &seen->seq, &answers);
+	return st == PAWL_OK && state == RUN_FINISHED ? run_agrees(au, row, &answers) : st;
 }
 
 static void row_left(struct audit *au, sqlite3_stmt *row)
 {
 	if (sqlite3_column_int64(row, 0) > 0)
-		audit_drift(au, "answers", "%lld rows are left of runs that are gone",
+		audit_drift(au, "answers", "%lld tables are left of runs that are gone",
 		            (long long)sqlite3_column_int64(row, 0));
 }
 
 static const char sql_left[] =
-	"SELECT (SELECT count(*) FROM answer WHERE seq < (SELECT min(first_seq) FROM answer_run))"
-	" + (SELECT count(*) FROM answer_key WHERE run < (SELECT min(run) FROM answer_run))";
+	"SELECT count(*) FROM sqlite_schema WHERE type = 'table'"
+	" AND (name GLOB 'answer_[0-9]*' OR name GLOB 'answer_key_*') AND name NOT IN"
+	" (SELECT 'answer_' || run FROM answer_run UNION ALL"
+	"  SELECT 'answer_key_' || run FROM answer_run WHERE state < 2)";
+
+static const char sql_runs[] =
+	"SELECT run, state, answers, filter, (SELECT count(*) FROM sqlite_schema"
+	"  WHERE type = 'table' AND name IN ('answer_' || run, 'answer_key_' || run))"
+	" FROM answer_run ORDER BY run";
 
 static enum pawl_status audit_answers(struct audit *au)
 {
+	struct runs_seen seen = { .seq = 0 };
 	enum pawl_status st = PAWL_OK;
-	int64_t behind = 0;
 	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(au->c->db,
-	                            "SELECT run, first_seq, last_seq, max_at_us, filter"
-	                            " FROM answer_run ORDER BY run",
-	                            -1, &q, NULL);
+	int rc = sqlite3_prepare_v2(au->c->db, sql_runs, -1, &q, NULL);
 
 	if (rc != SQLITE_OK)
 		return pawl__conn_fail(au->c, rc, au->err);
 	while (st == PAWL_OK && (rc = sqlite3_step(q)) == SQLITE_ROW)
-		st = audit_run(au, q, &behind);
+		st = audit_run(au, q, &seen);
 	(void)sqlite3_finalize(q);
 	if (st == PAWL_OK && rc != SQLITE_DONE)
 		st = pawl__conn_fail(au->c, rc, au->err);
-	if (st == PAWL_OK && behind > au->meta.answers_seq)
+	if (st != PAWL_OK)
+		return st;
+	if (seen.seq > au->meta.answers_seq)
 		audit_drift(au, "answers", "a run ends behind the latest answer");
-	return st;
+	if (seen.open < 1 || seen.open > 2)
+		audit_drift(au, "answers", "%d runs are open, not one or two", seen.open);
+	if (au->n.answers != au->meta.answers)
+		audit_drift(au, "count", "answers: meta says %" PRId64 " rows, there are %" PRId64,
+		            au->meta.answers, au->n.answers);
+	return PAWL_OK;
 }
 
 static enum pawl_status audit_all(struct audit *au)

@@ -21,6 +21,12 @@ static const struct {
 #undef WRITE
 };
 
+static const char *const run_sql_table[][2] = {
+#define X(name, before, behind) { before, behind },
+	RUN_SQL_TABLE(X)
+#undef X
+};
+
 /* What a result code means to the caller: may he try again, and when not, why. */
 static enum pawl_status conn_status(int rc)
 {
@@ -146,10 +152,16 @@ static const struct {
 #undef X
 };
 
-/* VERB INTO table (names) VALUES (?, ..), .. */
-static enum pawl_status conn_prepare_bulk(struct conn *c, enum bulk_table table, uint32_t rows,
-                                          sqlite3_stmt **ret, struct pawl_error *err)
+static bool bulk_of_run(enum bulk_table table)
 {
+	return table == BULK_ANSWER || table == BULK_KEY;
+}
+
+/* VERB INTO table (names) VALUES (?, ..), .. */
+static enum pawl_status conn_prepare_bulk(struct conn *c, enum bulk_table table, bool many,
+                                          struct pawl_error *err)
+{
+	const uint32_t rows = many ? BULK_ROWS : 1;
 	char sql[1024];
 	struct buf b;
 
@@ -157,6 +169,8 @@ static enum pawl_status conn_prepare_bulk(struct conn *c, enum bulk_table table,
 	buf_str(&b, pawl__str_of(bulk_tables[table].verb));
 	buf_lit(&b, " INTO ");
 	buf_str(&b, pawl__str_of(bulk_tables[table].table));
+	if (bulk_of_run(table))
+		pawl__buf_i64(&b, c->bulk_run[table]);
 	buf_lit(&b, " (");
 	buf_str(&b, pawl__str_of(bulk_tables[table].names));
 	buf_lit(&b, ") VALUES ");
@@ -167,7 +181,38 @@ static enum pawl_status conn_prepare_bulk(struct conn *c, enum bulk_table table,
 	}
 	pawl__buf_putc(&b, '\0');
 	INVARIANT(!b.overflow);
-	return conn_prepare_one(c, sql, ret, err);
+	return conn_prepare_one(c, sql, &c->bulk[table][many], err);
+}
+
+static void bulk_finalize(struct conn *c, enum bulk_table table)
+{
+	for (int many = 0; many < 2; many++) {
+		(void)sqlite3_finalize(c->bulk[table][many]);
+		c->bulk[table][many] = NULL;
+	}
+	c->bulk_run[table] = 0;
+}
+
+static enum pawl_status conn_bulk(struct conn *c, enum bulk_table table, int64_t run,
+                                  struct pawl_error *err)
+{
+	enum pawl_status st;
+
+	bulk_finalize(c, table);
+	c->bulk_run[table] = run;
+	st = conn_prepare_bulk(c, table, false, err);
+	if (st == PAWL_OK)
+		st = conn_prepare_bulk(c, table, true, err);
+	if (st != PAWL_OK)
+		bulk_finalize(c, table);
+	return st;
+}
+
+enum pawl_status pawl__conn_bulk_run(struct conn *c, enum bulk_table table, int64_t run,
+                                     struct pawl_error *err)
+{
+	PRE(run > 0 && bulk_of_run(table));
+	return c->bulk_run[table] == run ? PAWL_OK : conn_bulk(c, table, run, err);
 }
 
 enum pawl_status pawl__conn_prepare(struct conn *c, enum conn_kind kind, struct pawl_error *err)
@@ -180,12 +225,17 @@ enum pawl_status pawl__conn_prepare(struct conn *c, enum conn_kind kind, struct 
 			st = conn_prepare_one(c, sql_table[i].text, &c->stmt[i], err);
 	}
 	for (int i = 0; kind == CONN_WRITER && i < BULK_TABLES && st == PAWL_OK; i++) {
-		st = conn_prepare_bulk(c, (enum bulk_table)i, 1, &c->bulk[i][0], err);
-		if (st == PAWL_OK)
-			st = conn_prepare_bulk(c, (enum bulk_table)i, BULK_ROWS, &c->bulk[i][1],
-			                       err);
+		if (!bulk_of_run((enum bulk_table)i))
+			st = conn_bulk(c, (enum bulk_table)i, 0, err);
 	}
 	return st;
+}
+
+static void run_finalize(struct conn_run *r)
+{
+	for (int i = 0; i < RUN_SQL_STATEMENTS; i++)
+		(void)sqlite3_finalize(r->stmt[i]);
+	*r = (struct conn_run){ .run = 0 };
 }
 
 void pawl__conn_close(struct conn *c, bool checkpoint)
@@ -194,10 +244,10 @@ void pawl__conn_close(struct conn *c, bool checkpoint)
 		return;
 	for (int i = 0; i < SQL_STATEMENTS; i++)
 		(void)sqlite3_finalize(c->stmt[i]);
-	for (int i = 0; i < BULK_TABLES; i++) {
-		(void)sqlite3_finalize(c->bulk[i][0]);
-		(void)sqlite3_finalize(c->bulk[i][1]);
-	}
+	for (int i = 0; i < BULK_TABLES; i++)
+		bulk_finalize(c, (enum bulk_table)i);
+	for (int i = 0; i < CONN_RUNS; i++)
+		run_finalize(&c->runs[i]);
 	if (!checkpoint)
 		(void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	INVARIANT(sqlite3_close(c->db) == SQLITE_OK); /* else a statement has leaked */
@@ -237,10 +287,10 @@ enum pawl_status pawl__conn_run_one(struct conn *c, enum sql which, struct pawl_
 	return st;
 }
 
-enum pawl_status pawl__conn_row(struct conn *c, enum sql which, bool *ret_row,
-                                struct pawl_error *err)
+static enum pawl_status conn_fetch(struct conn *c, sqlite3_stmt *q, bool *ret_row,
+                                   struct pawl_error *err)
 {
-	const int rc = sqlite3_step(c->stmt[which]);
+	const int rc = sqlite3_step(q);
 	enum pawl_status st = PAWL_OK;
 
 	*ret_row = rc == SQLITE_ROW;
@@ -248,8 +298,64 @@ enum pawl_status pawl__conn_row(struct conn *c, enum sql which, bool *ret_row,
 		return PAWL_OK;
 	if (rc != SQLITE_DONE)
 		st = pawl__conn_fail(c, rc, err);
-	(void)sqlite3_reset(c->stmt[which]);
+	(void)sqlite3_reset(q);
 	return st;
+}
+
+enum pawl_status pawl__conn_row(struct conn *c, enum sql which, bool *ret_row,
+                                struct pawl_error *err)
+{
+	return conn_fetch(c, c->stmt[which], ret_row, err);
+}
+
+/* A statement on a run's table has failed, with its text in err. If the directory no longer has the
+ * run, that is why, and it is no failure. */
+static enum pawl_status run_failed(struct conn *c, int64_t run, enum pawl_status st,
+                                   struct pawl_error *err)
+{
+	struct pawl_error other;
+	int64_t lives = 1;
+
+	if ((sqlite3_errcode(c->db) & 0xff) != SQLITE_ERROR) /* "no such table" */
+		return st;
+	bind_i64(conn_stmt(c, SQL_RUN_LIVES), 1, run);
+	if (pawl__conn_number(c, SQL_RUN_LIVES, &lives, &other) != PAWL_OK || lives > 0)
+		return st;
+	if (err != NULL)
+		*err = (struct pawl_error){ .status = PAWL_OK };
+	return PAWL_OK;
+}
+
+enum pawl_status pawl__conn_run_stmt(struct conn *c, int64_t run, enum run_sql which,
+                                     sqlite3_stmt **ret, struct pawl_error *err)
+{
+	struct conn_run *r = &c->runs[run % CONN_RUNS];
+	enum pawl_status st = PAWL_OK;
+	char sql[256];
+
+	PRE(run > 0);
+	if (r->run != run)
+		run_finalize(r);
+	r->run = run;
+	if (r->stmt[which] == NULL) {
+		const int len = snprintf(sql, sizeof(sql), "%s%lld%s", run_sql_table[which][0],
+		                         (long long)run, run_sql_table[which][1]);
+
+		INVARIANT(len > 0 && (size_t)len < sizeof(sql));
+		st = conn_prepare_one(c, sql, &r->stmt[which], err);
+		if (st != PAWL_OK)
+			st = run_failed(c, run, st, err);
+	}
+	*ret = r->stmt[which];
+	return st;
+}
+
+enum pawl_status pawl__conn_run_row(struct conn *c, int64_t run, sqlite3_stmt *q, bool *ret_row,
+                                    struct pawl_error *err)
+{
+	const enum pawl_status st = conn_fetch(c, q, ret_row, err);
+
+	return st == PAWL_OK ? st : run_failed(c, run, st, err);
 }
 
 enum pawl_status pawl__conn_number(struct conn *c, enum sql which, int64_t *ret,

@@ -23,11 +23,20 @@
 
 #define CONN_CACHE_KIB 32768 /* of pages, a connection */
 #define CONN_BUSY_MS   100   /* to wait for a lock that only a foreign program can hold */
+#define CONN_RUNS      256   /* runs of answers whose look-ups stay prepared: about 8 KiB each */
+
+/* The look-ups in the tables of one run; see pawl__conn_run_stmt. */
+struct conn_run {
+	int64_t run; /* 0 = none */
+	sqlite3_stmt *stmt[RUN_SQL_STATEMENTS];
+};
 
 struct conn {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[SQL_STATEMENTS]; /* NULL where it is the writer's alone */
 	sqlite3_stmt *bulk[BULK_TABLES][2]; /* the writer's: of one row, of BULK_ROWS */
+	int64_t bulk_run[BULK_TABLES];   /* the run whose table it is; 0 = of none, or not made */
+	struct conn_run runs[CONN_RUNS]; /* by run modulo CONN_RUNS */
 };
 
 enum conn_kind {
@@ -42,6 +51,9 @@ PAWL_MUST_CHECK enum pawl_status pawl__conn_open(struct conn *c, const char *pat
                                                  enum conn_kind kind, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl__conn_prepare(struct conn *c, enum conn_kind kind,
                                                     struct pawl_error *err);
+/* Have the bulk statements of a run's table ready: for the next run they are made anew. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_bulk_run(struct conn *c, enum bulk_table table,
+                                                     int64_t run, struct pawl_error *err);
 /* checkpoint false: leave the WAL as it is, also when this is the last connection. */
 void pawl__conn_close(struct conn *c, bool checkpoint);
 
@@ -65,6 +77,16 @@ PAWL_MUST_CHECK enum pawl_status pawl__conn_run_one(struct conn *c, enum sql whi
 /* Step a statement for its next row. *ret_row false: no more, and it is reset. */
 PAWL_MUST_CHECK enum pawl_status pawl__conn_row(struct conn *c, enum sql which, bool *ret_row,
                                                 struct pawl_error *err);
+
+/* A look-up in a run, prepared when it is first asked for and kept until another run needs its
+ * place. *ret NULL: the run is gone, see below. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_run_stmt(struct conn *c, int64_t run,
+                                                     enum run_sql which, sqlite3_stmt **ret,
+                                                     struct pawl_error *err);
+/* As pawl__conn_row. No row either when the run is gone: dropped between the moment in which it was
+ * found to be worth a look and the snapshot. What was in it has expired by that snapshot. */
+PAWL_MUST_CHECK enum pawl_status pawl__conn_run_row(struct conn *c, int64_t run, sqlite3_stmt *q,
+                                                    bool *ret_row, struct pawl_error *err);
 
 /* The integer in the first column of the only row of a statement, and reset it. */
 PAWL_MUST_CHECK enum pawl_status pawl__conn_number(struct conn *c, enum sql which, int64_t *ret,

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "store/sqlite/runs.h"
 
 static enum pawl_status load_nomem(struct loader *l, struct pawl_error *err)
 {
@@ -146,16 +147,19 @@ static enum pawl_status load_lease(struct loader *l, struct ws_entry *e, struct 
 
 /* Is answer `seq` the one that e asks for? Then *ret_found, and e is filled unless it has expired.
  *  */
-static enum pawl_status answer_try(struct loader *l, struct ws_entry *e, int64_t seq,
+static enum pawl_status answer_try(struct loader *l, struct ws_entry *e, struct answer_candidate at,
                                    bool *ret_found, struct pawl_error *err)
 {
-	sqlite3_stmt *q = conn_stmt(l->conn, SQL_ANSWER_GET);
 	enum pawl_status st;
+	sqlite3_stmt *q;
 	bool row;
 
 	*ret_found = false;
-	bind_i64(q, 1, seq);
-	st = pawl__conn_row(l->conn, SQL_ANSWER_GET, &row, err);
+	st = pawl__conn_run_stmt(l->conn, at.run, RUN_SQL_ANSWER_GET, &q, err);
+	if (st != PAWL_OK || q == NULL)
+		return st;
+	bind_i64(q, 1, at.seq);
+	st = pawl__conn_run_row(l->conn, at.run, q, &row, err);
 	if (st != PAWL_OK || !row) /* none: not in this snapshot yet, or dropped */
 		return st;
 	*ret_found = str_eq(column_str(q, 0), e->id) && str_eq(column_str(q, 1), e->id2);
@@ -178,63 +182,93 @@ static enum pawl_status answer_try(struct loader *l, struct ws_entry *e, int64_t
 		INVARIANT(print.len == FINGERPRINT_LEN); /* CHECKed */
 		memcpy(e->row.answer.fingerprint, print.ptr, FINGERPRINT_LEN);
 	}
-	conn_reset(l->conn, SQL_ANSWER_GET);
+	(void)sqlite3_reset(q);
 	return PAWL_OK;
 }
 
-/* Try every answer that the rows of a bound statement name, until one is it. */
-static enum pawl_status answer_try_rows(struct loader *l, struct ws_entry *e, enum sql which,
-                                        bool *ret_found, struct pawl_error *err)
+/* Try every answer that the rows of a bound look-up in `run` name, until one is it. */
+static enum pawl_status answer_try_rows(struct loader *l, struct ws_entry *e, int64_t run,
+                                        sqlite3_stmt *q, bool *ret_found, struct pawl_error *err)
 {
 	enum pawl_status st;
 	bool row;
 
 	*ret_found = false;
 	do {
-		st = pawl__conn_row(l->conn, which, &row, err);
-		if (st == PAWL_OK && row)
-			st = answer_try(l, e, sqlite3_column_int64(conn_stmt(l->conn, which), 0),
-			                ret_found, err);
+		st = pawl__conn_run_row(l->conn, run, q, &row, err);
+		if (st == PAWL_OK && row) {
+			const struct answer_candidate at = { run, sqlite3_column_int64(q, 0) };
+
+			st = answer_try(l, e, at, ret_found, err);
+		}
 	} while (st == PAWL_OK && row && !*ret_found);
-	conn_reset(l->conn, which);
+	(void)sqlite3_reset(q);
 	return st;
+}
+
+static enum pawl_status answer_try_keys(struct loader *l, struct ws_entry *e, int64_t run,
+                                        uint64_t hash, bool *ret_found, struct pawl_error *err)
+{
+	sqlite3_stmt *q;
+	enum pawl_status st = pawl__conn_run_stmt(l->conn, run, RUN_SQL_KEYS_GET, &q, err);
+
+	*ret_found = false;
+	if (st != PAWL_OK || q == NULL)
+		return st;
+	bind_i64(q, 1, (int64_t)hash);
+	return answer_try_rows(l, e, run, q, ret_found, err);
+}
+
+/* The answers of an open run are read through. */
+static enum pawl_status answer_try_tail(struct loader *l, struct ws_entry *e, int64_t run,
+                                        bool *ret_found, struct pawl_error *err)
+{
+	sqlite3_stmt *q;
+	enum pawl_status st = pawl__conn_run_stmt(l->conn, run, RUN_SQL_TAIL_FIND, &q, err);
+
+	*ret_found = false;
+	if (st != PAWL_OK || q == NULL)
+		return st;
+	bind_str(q, 1, e->id);
+	bind_str(q, 2, e->id2);
+	return answer_try_rows(l, e, run, q, ret_found, err);
 }
 
 /* Candidates come newest first, and the newest answer of a key is the one that counts. */
 static enum pawl_status load_candidates(struct loader *l, struct ws_entry *e, uint64_t hash,
                                         const struct answer_probe *p, struct pawl_error *err)
 {
-	sqlite3_stmt *q = conn_stmt(l->conn, SQL_KEYS_GET);
 	enum pawl_status st = PAWL_OK;
 	bool found = false;
 
 	for (uint32_t i = 0; i < p->len && st == PAWL_OK && !found; i++) {
-		if (p->at[i].seq != 0) {
-			st = answer_try(l, e, p->at[i].seq, &found, err);
-			continue;
-		}
-		bind_i64(q, 1, p->at[i].run);
-		bind_i64(q, 2, (int64_t)hash);
-		st = answer_try_rows(l, e, SQL_KEYS_GET, &found, err);
+		if (p->at[i].seq != 0)
+			st = answer_try(l, e, p->at[i], &found, err);
+		else
+			st = answer_try_keys(l, e, p->at[i].run, hash, &found, err);
 	}
 	return st;
 }
 
-/* Without memory: first the answers that are in no run are read through. */
+/* Without memory: the directory says where to look. */
 static enum pawl_status load_by_sql(struct loader *l, struct ws_entry *e, struct pawl_error *err)
 {
-	sqlite3_stmt *q = conn_stmt(l->conn, SQL_TAIL_FIND);
-	bool found;
+	const uint64_t hash = pawl__answers_hash(l->answers, e->id, e->id2);
+	sqlite3_stmt *q = conn_stmt(l->conn, SQL_RUNS_GET);
+	bool found = false, row = true;
 	enum pawl_status st;
 
-	bind_str(q, 1, e->id);
-	bind_str(q, 2, e->id2);
-	st = answer_try_rows(l, e, SQL_TAIL_FIND, &found, err);
-	if (st != PAWL_OK || found)
-		return st;
-	bind_i64(conn_stmt(l->conn, SQL_KEYS_FIND), 1,
-	         (int64_t)pawl__answers_hash(l->answers, e->id, e->id2));
-	return answer_try_rows(l, e, SQL_KEYS_FIND, &found, err);
+	do {
+		st = pawl__conn_row(l->conn, SQL_RUNS_GET, &row, err);
+		if (st != PAWL_OK || !row)
+			break;
+		if (sqlite3_column_int(q, 1) == RUN_OPEN)
+			st = answer_try_tail(l, e, sqlite3_column_int64(q, 0), &found, err);
+		else
+			st = answer_try_keys(l, e, sqlite3_column_int64(q, 0), hash, &found, err);
+	} while (st == PAWL_OK && !found);
+	conn_reset(l->conn, SQL_RUNS_GET);
+	return st;
 }
 
 static enum pawl_status load_answer(struct loader *l, struct ws_entry *e, struct pawl_error *err)

@@ -9,8 +9,7 @@
 /* In the order of the columns of META_GET and the parameters of META_SET. */
 static const size_t meta_columns[] = {
 	offsetof(struct meta, revision),      offsetof(struct meta, answers_seq),
-	offsetof(struct meta, high_water_us), offsetof(struct meta, frozen_seq),
-	offsetof(struct meta, run_next),      offsetof(struct meta, accounts),
+	offsetof(struct meta, high_water_us), offsetof(struct meta, accounts),
 	offsetof(struct meta, holds_live),    offsetof(struct meta, orders),
 	offsetof(struct meta, records),       offsetof(struct meta, events),
 	offsetof(struct meta, jobs),          offsetof(struct meta, answers),

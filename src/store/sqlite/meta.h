@@ -14,8 +14,6 @@ struct meta {
 	int64_t revision;
 	int64_t answers_seq;
 	int64_t high_water_us;
-	int64_t frozen_seq; /* last answer of the run that is being written; see answers.h */
-	int64_t run_next;
 	/* how many rows there are: what stats tells, and the audit counts again */
 	int64_t accounts, holds_live, orders, records, events, jobs, answers;
 };

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/sqlite/runs.h"
 
 /* clang-format off */
 static const char schema_1[] =
@@ -14,8 +15,6 @@ static const char schema_1[] =
 	"  revision INTEGER NOT NULL CHECK (revision >= 0),"
 	"  answers_seq INTEGER NOT NULL CHECK (answers_seq >= 0),"
 	"  high_water_us INTEGER NOT NULL CHECK (high_water_us >= 0),"
-	"  frozen_seq INTEGER NOT NULL CHECK (frozen_seq BETWEEN 0 AND answers_seq),"
-	"  run_next INTEGER NOT NULL CHECK (run_next > 0),"
 	"  accounts INTEGER NOT NULL CHECK (accounts >= 0),"
 	"  holds_live INTEGER NOT NULL CHECK (holds_live >= 0),"
 	"  orders INTEGER NOT NULL CHECK (orders >= 0),"
@@ -102,30 +101,15 @@ static const char schema_1[] =
 	"  body TEXT NOT NULL"
 	") STRICT;"
 
-	"CREATE TABLE answer ("
-	"  seq INTEGER PRIMARY KEY CHECK (seq > 0),"
-	"  caller TEXT NOT NULL,"
-	"  key TEXT NOT NULL CHECK (key <> ''),"
-	"  fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),"
-	"  code INTEGER NOT NULL CHECK (code <= 0)," /* 0: committed; else why it was refused */
-	"  http INTEGER NOT NULL CHECK (http BETWEEN 100 AND 599),"
-	"  revision INTEGER NOT NULL CHECK (revision >= 0),"
-	"  etag INTEGER NOT NULL,"
-	"  at_us INTEGER NOT NULL,"
-	"  location TEXT NOT NULL,"
-	"  body TEXT NOT NULL"
-	") STRICT;"
+	/* The runs of remembered answers; each has tables of its own, see runs.h. */
 	"CREATE TABLE answer_run ("
 	"  run INTEGER PRIMARY KEY CHECK (run > 0),"
-	"  first_seq INTEGER NOT NULL CHECK (first_seq > 0),"
-	"  last_seq INTEGER NOT NULL CHECK (last_seq >= first_seq),"
-	"  max_at_us INTEGER NOT NULL,"
-	"  filter BLOB NOT NULL"
-	") STRICT;"
-	"CREATE TABLE answer_key ("
-	"  run INTEGER NOT NULL, hash INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	"  PRIMARY KEY (run, hash, seq)"
-	") STRICT, WITHOUT ROWID;";
+	"  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)," /* 0 open, 1 finished, 2 going */
+	"  answers INTEGER NOT NULL CHECK (answers >= 0),"        /* of a finished one */
+	"  max_at_us INTEGER NOT NULL,"                           /* of the youngest */
+	"  filter BLOB NOT NULL,"
+	"  CHECK ((state = 0) = (answers = 0))"
+	") STRICT;";
 
 /* The 13 digits of base/id, five bits each; the first has three. */
 #define DIGIT(n, shift) "substr('0123456789abcdefghjkmnpqrstvwxyz',((" n ">>" #shift ")&31)+1,1)"
@@ -133,7 +117,6 @@ static const char schema_1[] =
 	DIGIT(n, 60) "||" DIGIT(n, 55) "||" DIGIT(n, 50) "||" DIGIT(n, 45) "||" DIGIT(n, 40) "||" \
 	DIGIT(n, 35) "||" DIGIT(n, 30) "||" DIGIT(n, 25) "||" DIGIT(n, 20) "||" DIGIT(n, 15) "||" \
 	DIGIT(n, 10) "||" DIGIT(n, 5) "||" DIGIT(n, 0)
-#define TIME(us) "strftime('%Y-%m-%dT%H:%M:%fZ', " us " / 1e6, 'unixepoch')"
 
 static const char schema_1_views[] =
 	"CREATE VIEW accounts AS SELECT id, unit, balance, held,"
@@ -150,17 +133,14 @@ static const char schema_1_views[] =
 	"CREATE VIEW holds AS SELECT " ID("h.number") " AS id,"
 	"  CASE h.state WHEN 0 THEN 'held' WHEN 1 THEN 'captured' WHEN 2 THEN 'released'"
 	"  ELSE 'expired' END AS state, a.id AS from_id, b.id AS to_id, h.amount, h.captured,"
-	"  " TIME("h.expires_us") " AS expires_at, h.version FROM hold h"
+	"  " SQL_TIME("h.expires_us") " AS expires_at, h.version FROM hold h"
 	"  JOIN account a ON a.number = h.from_account JOIN account b ON b.number = h.to_account;"
 	"CREATE VIEW orders AS SELECT " ID("number") " AS id,"
 	"  CASE state WHEN 0 THEN 'held' WHEN 1 THEN 'confirmed' ELSE 'cancelled' END AS state,"
-	"  CASE WHEN expires_us > 0 THEN " TIME("expires_us") " END AS expires_at, body, version"
+	"  CASE WHEN expires_us > 0 THEN " SQL_TIME("expires_us") " END AS expires_at, body, version"
 	"  FROM order_;"
 	"CREATE VIEW events AS SELECT " ID("number") " AS id, topic, key, body,"
-	"  number >> 10 AS revision FROM event;"
-	"CREATE VIEW answers AS SELECT seq, caller, key,"
-	"  CASE WHEN code = 0 THEN 'committed' ELSE 'refused' END AS state, http, revision,"
-	"  " TIME("at_us") " AS at, location, body FROM answer;";
+	"  number >> 10 AS revision FROM event;";
 /* clang-format on */
 
 /* steps[v] lifts a file from version v to v + 1. A published step is never changed. */
@@ -212,7 +192,7 @@ static enum pawl_status meta_create(struct conn *c, struct pawl_error *err)
 	char sql[256];
 
 	(void)snprintf(sql, sizeof(sql),
-	               "INSERT INTO meta VALUES (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,"
+	               "INSERT INTO meta VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
 	               " randomblob(16), %lld)",
 	               (long long)pawl__clock_real_us());
 	return pawl__conn_exec(c, sql, err);
@@ -227,6 +207,8 @@ static enum pawl_status version_step(struct conn *c, int64_t version, struct paw
 		st = pawl__conn_exec(c, steps[version][i], err);
 	if (st == PAWL_OK && version == 0)
 		st = meta_create(c, err);
+	if (st == PAWL_OK && version == 0)
+		st = pawl__run_create(c, 1, err);
 	(void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %lld;",
 	               SCHEMA_APPLICATION_ID, (long long)version + 1);
 	return st == PAWL_OK ? pawl__conn_exec(c, sql, err) : st;

@@ -2,6 +2,9 @@
 /*
  * sqlite/sql - every statement that runs more than once, in one table: X(name, who, text).
  * who: READ = prepared on each connection, WRITE = on the writer alone.
+ *
+ * The tables of a run of answers have its number in their names (runs.h), so statements on them are
+ * made for one run: they stand in tables of their own, with the name's place left open.
  */
 #ifndef PAWL_STORE_SQLITE_SQL_H
 #define PAWL_STORE_SQLITE_SQL_H
@@ -13,11 +16,11 @@
 	X(ROLLBACK,      WRITE, "ROLLBACK") \
 	X(SNAPSHOT,      READ,  "BEGIN") \
 	X(SNAPSHOT_END,  READ,  "COMMIT") \
-	X(META_GET,      READ,  "SELECT revision, answers_seq, high_water_us, frozen_seq, run_next, " \
-	                        "accounts, holds_live, orders, records, events, jobs, answers FROM meta") \
+	X(META_GET,      READ,  "SELECT revision, answers_seq, high_water_us, accounts, holds_live, " \
+	                        "orders, records, events, jobs, answers FROM meta") \
 	X(META_SET,      WRITE, "UPDATE meta SET revision = ?1, answers_seq = ?2, high_water_us = ?3, " \
-	                        "frozen_seq = ?4, run_next = ?5, accounts = ?6, holds_live = ?7, orders = ?8, " \
-	                        "records = ?9, events = ?10, jobs = ?11, answers = ?12") \
+	                        "accounts = ?4, holds_live = ?5, orders = ?6, records = ?7, events = ?8, " \
+	                        "jobs = ?9, answers = ?10") \
 	X(ACCOUNT_GET,   READ,  "SELECT number, unit, balance, held, floor, version, due_us " \
 	                        "FROM account WHERE id = ?1") \
 	X(ACCOUNT_ADD,   WRITE, "INSERT INTO account (id, unit, balance, held, floor, version, due_us) " \
@@ -47,20 +50,20 @@
 	X(LEASE_GET,     READ,  "SELECT owner, token, deadline_us FROM lease WHERE name = ?1") \
 	X(LEASE_ADD,     WRITE, "INSERT INTO lease (name, owner, token, deadline_us) VALUES (?1, ?2, ?3, ?4)") \
 	X(LEASE_SET,     WRITE, "UPDATE lease SET owner = ?2, token = ?3, deadline_us = ?4 WHERE name = ?1") \
-	X(ANSWER_GET,    READ,  "SELECT caller, key, fingerprint, code, http, revision, etag, at_us, " \
-	                        "location, body FROM answer WHERE seq = ?1") \
-	X(ANSWERS_DROP,  WRITE, "DELETE FROM answer WHERE seq BETWEEN ?1 AND ?2") \
-	X(KEYS_GET,      READ,  "SELECT seq FROM answer_key WHERE run = ?1 AND hash = ?2 ORDER BY seq DESC") \
-	X(KEYS_DROP,     WRITE, "DELETE FROM answer_key WHERE run = ?1 AND hash <= ?2") \
-	X(KEYS_FIND,     READ,  "SELECT k.seq FROM answer_run r JOIN answer_key k ON k.run = r.run " \
-	                        "WHERE k.hash = ?1 ORDER BY r.run DESC, k.seq DESC") \
-	X(TAIL_FIND,     READ,  "SELECT seq FROM answer WHERE seq > (SELECT coalesce(max(last_seq), 0) " \
-	                        "FROM answer_run) AND caller = ?1 AND key = ?2 ORDER BY seq DESC") \
-	X(RUN_ADD,       WRITE, "INSERT INTO answer_run (run, first_seq, last_seq, max_at_us, filter) " \
-	                        "VALUES (?1, ?2, ?3, ?4, ?5)") \
-	X(RUN_DROP,      WRITE, "DELETE FROM answer_run WHERE run = ?1")
+	X(RUNS_GET,      READ,  "SELECT run, state FROM answer_run WHERE state < 2 ORDER BY run DESC") \
+	X(RUN_LIVES,     READ,  "SELECT count(*) FROM answer_run WHERE run = ?1 AND state < 2") \
+	X(RUN_FINISH,    WRITE, "UPDATE answer_run SET state = 1, answers = ?2, max_at_us = ?3, filter = ?4 " \
+	                        "WHERE run = ?1 AND state = 0")
 
-/* Tables that get many rows at once: X(name, verb, table, columns, their names); see bulk.h. */
+/* On the tables of one run: X(name, before its number, behind it); see pawl__conn_run_stmt. */
+#define RUN_SQL_TABLE(X) \
+	X(ANSWER_GET,    "SELECT caller, key, fingerprint, code, http, revision, etag, at_us, " \
+	                 "location, body FROM answer_", " WHERE seq = ?1") \
+	X(KEYS_GET,      "SELECT seq FROM answer_key_", " WHERE hash = ?1 ORDER BY seq DESC") \
+	X(TAIL_FIND,     "SELECT seq FROM answer_", " WHERE caller = ?1 AND key = ?2 ORDER BY seq DESC")
+
+/* Tables that get many rows at once: X(name, verb, table, columns, their names); see bulk.h. The
+ * name of a run's table ends in '_' here. */
 #define BULK_TABLE(X) \
 	X(TRANSFER, "INSERT OR FAIL",   "transfer", 5, "number, from_account, to_account, amount, hold") \
 	X(HOLD,     "INSERT OR FAIL",   "hold",     8, "number, from_account, to_account, amount, captured, " \
@@ -68,18 +71,28 @@
 	X(ORDER,    "INSERT OR FAIL",   "order_",   6, "number, state, holds, expires_us, version, body") \
 	X(EVENT,    "INSERT OR FAIL",   "event",    4, "number, topic, key, body") \
 	X(JOB,      "INSERT OR FAIL",   "job",      6, "number, queue, state, attempt, run_at_us, body") \
-	X(ANSWER,   "INSERT OR FAIL",   "answer",  11, "seq, caller, key, fingerprint, code, http, revision, " \
+	X(ANSWER,   "INSERT OR FAIL",   "answer_", 11, "seq, caller, key, fingerprint, code, http, revision, " \
 	                                               "etag, at_us, location, body") \
-	X(KEY,      "INSERT OR IGNORE", "answer_key", 3, "run, hash, seq")
+	X(KEY,      "INSERT OR IGNORE", "answer_key_", 2, "hash, seq")
 /* clang-format on */
 
-#define BULK_ROWS 16u /* measured: 8 give most of it, 32 nothing more */
+/* Microseconds as the views show them. */
+#define SQL_TIME(us) "strftime('%Y-%m-%dT%H:%M:%fZ', " us " / 1e6, 'unixepoch')"
+
+#define BULK_ROWS    16u /* measured: 8 give most of it, 32 nothing more */
 
 enum sql {
 #define X(name, who, text) SQL_##name,
 	SQL_TABLE(X)
 #undef X
 		SQL_STATEMENTS
+};
+
+enum run_sql {
+#define X(name, before, behind) RUN_SQL_##name,
+	RUN_SQL_TABLE(X)
+#undef X
+		RUN_SQL_STATEMENTS
 };
 
 enum bulk_table {

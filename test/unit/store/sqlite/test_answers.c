@@ -19,6 +19,8 @@
 #include "base/assert.h"
 #include "base/rng.h"
 #include "kit.h"
+#include "store/sqlite/load.h"
+#include "store/sqlite/runs.h"
 #include "store/sqlite/schema.h"
 
 #define KEYS      300u
@@ -203,21 +205,26 @@ static void test_answers__random_keys_are_what_the_model_says(void **state)
 	assert_true(m.bodies > 3000);
 	assert_true(kit_sql(k, "SELECT max(run) FROM answer_run") > 50);
 	assert_true(kit_sql(k, "SELECT min(run) FROM answer_run") > 40);
-	assert_true(kit_sql(k, "SELECT count(*) FROM answer") < 2000);
-	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer_key"
-	                            " WHERE run < (SELECT min(run) FROM answer_run)"),
-	                 0);
+	assert_true(kit_sql(k, "SELECT count(*) FROM answers") < 2000);
+	/* A pair of tables each; of one the keys may be gone. */
+	assert_in_range(kit_sql(k, "SELECT 2 * (SELECT count(*) FROM answer_run) - count(*)"
+	                           " FROM sqlite_schema WHERE type = 'table' AND"
+	                           " (name GLOB 'answer_[0-9]*' OR name GLOB 'answer_key_*')"),
+	                0, 1);
 }
 
 static void test_answers__colliding_hashes_are_told_apart(void **state)
 {
 	struct kit *k = *state;
 	struct model m;
+	char sql[80];
 
 	model_init(&m, k, 12);
 	k->tuning.hash_mask = UINT64_C(0xc000000000000000); /* four hashes */
 	model_life(&m, 30);
-	assert_in_range(kit_sql(k, "SELECT count(DISTINCT hash) FROM answer_key"), 1, 4);
+	(void)snprintf(sql, sizeof(sql), "SELECT count(DISTINCT hash) FROM answer_key_%lld",
+	               (long long)kit_sql(k, "SELECT max(run) FROM answer_run WHERE state = 1"));
+	assert_in_range(kit_sql(k, sql), 1, 4);
 }
 
 static void test_answers__a_read_only_store_finds_the_same(void **state)
@@ -348,8 +355,11 @@ static void test_answers__few_answers_leave_the_file_too(void **state)
 	}
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(store_housekeep(k->store, true, &k->err), PAWL_OK);
-	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer WHERE key = 'k'"), 0);
-	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer"), 1);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answers WHERE key = 'k'"), 0);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answers"), 1);
+	assert_int_equal(kit_sql(k, "SELECT answers FROM meta"), 1);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM sqlite_schema WHERE name = 'answer_1'"),
+	                 0);
 }
 
 /* The index alone, below the store: what it keeps in memory. */
@@ -398,6 +408,22 @@ static void bare_batch(struct bare *b, struct kit *k, int len)
 	pawl__answers_committed(&b->a);
 }
 
+static bool bare_finds(struct bare *b, struct kit *k, const char *key)
+{
+	struct loader l = {
+		.conn = &b->c, .ws = &k->ws, .retention_us = RETENTION, .answers = &b->a
+	};
+	const struct ws_entry *e;
+
+	pawl__arena_reset(&k->arena);
+	pawl__ws_init(&k->ws, &k->arena, 1, 16);
+	k->ws.now_us = KIT_START_US;
+	e = pawl__ws_want_answer(&k->ws, STR("c"), kit_str(key));
+	if (pawl__load_wanted(&l, &k->err) != PAWL_OK)
+		fail_msg("%s", k->err.text);
+	return e->present;
+}
+
 static void bare_check(const struct bare *b)
 {
 	size_t filters = 0;
@@ -434,6 +460,186 @@ static void test_answers__memory_stays_under_its_caps(void **state)
 	bare_close(&b);
 }
 
+static int64_t runs_len(struct kit *k)
+{
+	return kit_sql(k, "SELECT count(*) FROM answer_run");
+}
+
+static int64_t tables_len(struct kit *k)
+{
+	return kit_sql(k, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND"
+	                  " (name GLOB 'answer_[0-9]*' OR name GLOB 'answer_key_*')");
+}
+
+/* More runs than a connection keeps look-ups for, and none has a filter: each is asked. */
+static void test_answers__more_runs_than_statements_are_kept_for(void **state)
+{
+	struct kit *k = *state;
+	const int batches = 2 * CONN_RUNS + 80; /* two make a run */
+	struct model m;
+	struct bare b;
+	char key[24];
+
+	model_init(&m, k, 16);
+	k->tuning.run_max = 8;
+	k->tuning.slice_min = 64;
+	k->tuning.filters_max = 0;
+	bare_open(&b, k);
+	for (int i = 0; i < batches; i++)
+		bare_batch(&b, k, 8);
+	assert_true(runs_len(k) > CONN_RUNS + 10);
+	for (int i = 0; i < batches; i += 7) {
+		(void)snprintf(key, sizeof(key), "%d-%d", i * 8, i % 8);
+		assert_true(bare_finds(&b, k, key));
+		(void)snprintf(key, sizeof(key), "%d-%d", i * 8, 8);
+		assert_false(bare_finds(&b, k, key));
+	}
+	/* The view has its limit too. */
+	assert_in_range(kit_sql(k, "SELECT count(*) FROM answers"), RUNS_VIEW_MAX * 15,
+	                RUNS_VIEW_MAX * 16);
+	assert_int_equal(kit_sql(k, "SELECT max(seq) FROM answers"), batches * 8);
+	bare_close(&b);
+}
+
+/* The memory says "look in run 1", and meanwhile it has gone: what was in it has expired. Gone from
+ * the directory, that is: a table that is missing otherwise is a damage. */
+static void test_answers__a_run_that_goes_under_a_reader_has_expired(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+	struct bare b;
+
+	model_init(&m, k, 17);
+	bare_open(&b, k);
+	for (int i = 0; i < 40; i++)
+		bare_batch(&b, k, 8);
+	assert_true(b.a.runs_len > 3);
+	b.a.tuning.filters_max = 0;
+	for (uint32_t i = 0; i < b.a.runs_len; i++)
+		pawl__filter_deinit(&b.a.runs[i].filter);
+	assert_true(bare_finds(&b, k, "0-0")); /* and the look-ups in run 1 are prepared */
+	assert_int_equal(pawl__run_drop_keys(&b.c, 1, &k->err), PAWL_OK);
+	assert_false(bare_finds(&b, k, "0-0"));
+	assert_int_equal(pawl__run_drop_answers(&b.c, 1, &k->err), PAWL_OK);
+	assert_false(bare_finds(&b, k, "0-0"));
+	/* Without anything prepared before. */
+	assert_int_equal(pawl__run_drop_keys(&b.c, 2, &k->err), PAWL_OK);
+	assert_int_equal(pawl__run_drop_answers(&b.c, 2, &k->err), PAWL_OK);
+	assert_false(bare_finds(&b, k, "0-0"));
+	assert_int_equal(kit_sql_try(k, "DROP TABLE answer_key_3"), SQLITE_OK);
+	pawl__arena_reset(&k->arena);
+	pawl__ws_init(&k->ws, &k->arena, 1, 16);
+	k->ws.now_us = KIT_START_US;
+	assert_non_null(pawl__ws_want_answer(&k->ws, STR("c"), STR("0-0")));
+	{
+		struct loader l = {
+			.conn = &b.c, .ws = &k->ws, .retention_us = RETENTION, .answers = &b.a
+		};
+
+		assert_int_equal(pawl__load_wanted(&l, &k->err), PAWL_E_CORRUPT);
+	}
+	bare_close(&b);
+}
+
+static void answer_some(struct kit *k, int64_t now_us, int len)
+{
+	kit_begin(k, now_us);
+	for (int i = 0; i < len; i++) {
+		char *key = pawl__arena_alloc(&k->arena, 32);
+		struct ws_entry *e;
+
+		assert_non_null(key);
+		(void)snprintf(key, 32, "%lld-%d", (long long)k->ws.answers_seq, i);
+		e = pawl__ws_want_answer(&k->ws, STR("c"), kit_str(key));
+		kit_load(k);
+		kit_answer(k, e, "{}");
+	}
+}
+
+/* Batches alone, nobody is ever idle; and no transaction drops two tables. */
+static void test_answers__expiry_does_not_wait_for_idleness(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+	int64_t now_us = KIT_START_US, tables, dropped = 0;
+
+	model_init(&m, k, 18);
+	kit_open(k);
+	for (int i = 0; i < 60; i++) {
+		answer_some(k, now_us, 8);
+		kit_commit(k);
+	}
+	tables = tables_len(k);
+	assert_true(tables > 16);
+	now_us += 2 * RETENTION;
+	for (int i = 0; i < 100; i++) {
+		const int64_t before = tables;
+
+		answer_some(k, ++now_us, 1);
+		kit_commit(k);
+		tables = tables_len(k);
+		assert_true(tables >= before - 1);
+		dropped += tables < before;
+	}
+	assert_true(dropped > 16);
+	assert_true(kit_sql(k, "SELECT min(run) FROM answer_run") > 10);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answers"), 100);
+	assert_int_equal(kit_drifts(k, NULL), 0);
+}
+
+/* The tables of a run that a rolled back batch began are gone with it, and are made again. */
+static void test_answers__a_rolled_back_run_leaves_no_tables(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+
+	model_init(&m, k, 19);
+	kit_open(k);
+	answer_some(k, KIT_START_US, 40);
+	kit_commit(k);
+	assert_int_equal(tables_len(k), 2);
+	for (int i = 0; i < 2; i++) {
+		answer_some(k, KIT_START_US, 1);
+		assert_int_equal(store_flush(k->store, &k->ws, &k->err), PAWL_OK);
+		kit_rollback(k);
+		assert_int_equal(tables_len(k), 2);
+		assert_int_equal(runs_len(k), 1);
+	}
+	answer_some(k, KIT_START_US, 1);
+	kit_commit(k);
+	assert_int_equal(tables_len(k), 4);
+	assert_int_equal(runs_len(k), 2);
+	assert_int_equal(kit_sql(k, "SELECT count(*) FROM answer_2"), 1);
+	assert_int_equal(kit_drifts(k, NULL), 0);
+}
+
+/* A run that is half gone goes on going when the retention has been made longer. */
+static void test_answers__a_longer_retention_brings_nothing_back(void **state)
+{
+	struct kit *k = *state;
+	struct model m;
+
+	model_init(&m, k, 20);
+	kit_open(k);
+	for (int i = 0; i < 12; i++) {
+		answer_some(k, KIT_START_US, 8);
+		kit_commit(k);
+	}
+	kit_begin(k, KIT_START_US + RETENTION);
+	kit_commit(k);
+	while (kit_sql(k, "SELECT count(*) FROM answer_run WHERE state = 2") == 0)
+		assert_int_equal(store_housekeep(k->store, true, &k->err), PAWL_OK);
+	assert_int_equal(kit_sql(k, "SELECT min(run) FROM answer_run"), 1);
+	kit_close(k);
+	k->opt.retention_us = 100 * RETENTION;
+	kit_open(k);
+	assert_int_equal(kit_drifts(k, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(store_housekeep(k->store, true, &k->err), PAWL_OK);
+	assert_int_equal(kit_sql(k, "SELECT min(run) FROM answer_run"), 2);
+	assert_int_equal(kit_drifts(k, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +652,11 @@ int main(void)
 		TEST(test_answers__memory_stays_under_its_caps),
 		TEST(test_answers__a_rolled_back_answer_is_unknown),
 		TEST(test_answers__retention_ends_at_the_microsecond),
+		TEST(test_answers__more_runs_than_statements_are_kept_for),
+		TEST(test_answers__a_run_that_goes_under_a_reader_has_expired),
+		TEST(test_answers__expiry_does_not_wait_for_idleness),
+		TEST(test_answers__a_rolled_back_run_leaves_no_tables),
+		TEST(test_answers__a_longer_retention_brings_nothing_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
