@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "base/assert.h"
+#include "core/answer.h"
 
 #define US_PER_S INT64_C(1000000)
 
@@ -182,36 +183,6 @@ enum pawl_status pawl_tx_restock(struct pawl_tx *tx, const char *sku, int64_t qu
 	return pawl__added(&add);
 }
 
-/* The part of an order's answer that never changes: see struct order. */
-static void order_body(struct buf *b, const struct op *op, const char *customer)
-{
-	pawl__buf_reset(b);
-	buf_lit(b, "\"lines\":[");
-	for (uint32_t i = 0; i < op->u.order.lines_len; i++) {
-		if (i > 0)
-			pawl__buf_putc(b, ',');
-		buf_lit(b, "{\"sku\":");
-		pawl__buf_json(b, op->u.order.lines[i].sku);
-		buf_lit(b, ",\"quantity\":");
-		pawl__buf_i64(b, op->u.order.lines[i].quantity);
-		pawl__buf_putc(b, '}');
-	}
-	pawl__buf_putc(b, ']');
-	if (customer != NULL) {
-		buf_lit(b, ",\"customer\":");
-		pawl__buf_json(b, pawl__text(customer, PAWL_CUSTOMER_MAX));
-	}
-	if (op->u.order.has_pay) {
-		buf_lit(b, ",\"pay\":{\"from\":");
-		pawl__buf_json(b, op->u.order.pay_from);
-		buf_lit(b, ",\"to\":");
-		pawl__buf_json(b, op->u.order.pay_to);
-		buf_lit(b, ",\"amount\":");
-		pawl__buf_i64(b, op->u.order.pay_amount);
-		pawl__buf_putc(b, '}');
-	}
-}
-
 static void order_lines(struct adding *add, const struct pawl_order *order)
 {
 	struct order_line *lines;
@@ -267,7 +238,8 @@ enum pawl_status pawl_tx_order(struct pawl_tx *tx, const struct pawl_order *orde
 	order_pay(&add, order);
 	if (add.st != PAWL_OK)
 		return add.st;
-	order_body(&tx->text, &add.op, order->customer);
+	pawl__buf_reset(&tx->text);
+	pawl__json_order_body(&tx->text, &add.op, pawl__text(order->customer, PAWL_CUSTOMER_MAX));
 	add.op.u.order.body =
 		tx->text.overflow ? STR_NONE : pawl__arena_str(&tx->arena, buf_get(&tx->text));
 	if (add.op.u.order.body.ptr == NULL)

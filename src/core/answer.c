@@ -96,6 +96,27 @@ void pawl__json_order(struct buf *b, const struct order *o, int64_t now_us)
 	pawl__buf_putc(b, '}');
 }
 
+void pawl__json_order_body(struct buf *b, const struct op *op, struct str customer)
+{
+	buf_lit(b, "\"lines\":[");
+	for (uint32_t i = 0; i < op->u.order.lines_len; i++) {
+		if (i > 0)
+			pawl__buf_putc(b, ',');
+		MEMBER_STR(b, "{\"sku\":", op->u.order.lines[i].sku);
+		MEMBER_NUM(b, ",\"quantity\":", op->u.order.lines[i].quantity);
+		pawl__buf_putc(b, '}');
+	}
+	pawl__buf_putc(b, ']');
+	if (customer.ptr != NULL)
+		MEMBER_STR(b, ",\"customer\":", customer);
+	if (op->u.order.has_pay) {
+		MEMBER_STR(b, ",\"pay\":{\"from\":", op->u.order.pay_from);
+		MEMBER_STR(b, ",\"to\":", op->u.order.pay_to);
+		MEMBER_NUM(b, ",\"amount\":", op->u.order.pay_amount);
+		pawl__buf_putc(b, '}');
+	}
+}
+
 void pawl__json_transfer(struct buf *b, const struct transfer *t)
 {
 	member_id(b, t->number);

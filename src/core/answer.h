@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "core/rows.h"
+#include "core/tx.h"
 
 /* Resources, as GET and the success of a write show them. now_us decides what is expired. */
 void pawl__json_account(struct buf *b, const struct account *a);
@@ -17,6 +18,9 @@ void pawl__json_transfer(struct buf *b, const struct transfer *t);
 /* stock and sold are the accounts stock:SKU and sold:SKU. */
 void pawl__json_item(struct buf *b, struct str sku, const struct account *stock,
                      const struct account *sold);
+/* The members of an order's answer that never change, for struct order.body, from an OP_ORDER.
+ * customer with a NULL pointer: none. */
+void pawl__json_order_body(struct buf *b, const struct op *op, struct str customer);
 /* {"key":..,"state":"unknown"|"committed"|"refused","status":..,..}; a NULL is unknown. */
 void pawl__json_answer(struct buf *b, struct str key, const struct answer *a);
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/id.h"
 #include "base/num.h"
+#include "core/answer.h"
 #include "pawl/limits.h"
 #include "server/json_heap.h"
 
@@ -407,39 +408,12 @@ static bool parse(struct decoder *d, struct str body)
 	return refuse(d, parse_detail(&error));
 }
 
-/* JSON members of the order's answer that never change: see struct order. */
 static bool order_body(struct decoder *d, struct op_draft *one)
 {
-	struct op *op = &one->op;
-	struct buf *b = d->scratch;
-
-	pawl__buf_reset(b);
-	buf_lit(b, "\"lines\":[");
-	for (uint32_t i = 0; i < op->u.order.lines_len; i++) {
-		if (i > 0)
-			pawl__buf_putc(b, ',');
-		buf_lit(b, "{\"sku\":");
-		pawl__buf_json(b, op->u.order.lines[i].sku);
-		buf_lit(b, ",\"quantity\":");
-		pawl__buf_i64(b, op->u.order.lines[i].quantity);
-		pawl__buf_putc(b, '}');
-	}
-	pawl__buf_putc(b, ']');
-	if (one->has_customer) {
-		buf_lit(b, ",\"customer\":");
-		pawl__buf_json(b, one->customer);
-	}
-	if (op->u.order.has_pay) {
-		buf_lit(b, ",\"pay\":{\"from\":");
-		pawl__buf_json(b, op->u.order.pay_from);
-		buf_lit(b, ",\"to\":");
-		pawl__buf_json(b, op->u.order.pay_to);
-		buf_lit(b, ",\"amount\":");
-		pawl__buf_i64(b, op->u.order.pay_amount);
-		pawl__buf_putc(b, '}');
-	}
-	INVARIANT(!b->overflow);
-	return keep_scratch(d, &op->u.order.body);
+	pawl__buf_reset(d->scratch);
+	pawl__json_order_body(d->scratch, &one->op, one->has_customer ? one->customer : STR_NONE);
+	INVARIANT(!d->scratch->overflow);
+	return keep_scratch(d, &one->op.u.order.body);
 }
 
 static bool nothing_required(const struct shape *shape)

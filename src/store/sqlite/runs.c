@@ -32,13 +32,15 @@ static const char *const sql_create[] = {
 };
 
 static const char *const sql_drop_keys[] = {
-	"DROP TABLE answer_key_", ";"
-	"UPDATE answer_run SET state = 2, filter = x'' WHERE run = ", ";",
+	"DROP TABLE answer_key_",
+	"; UPDATE answer_run SET state = 2, filter = x'' WHERE run = ",
+	";",
 };
 
 static const char *const sql_drop_answers[] = {
-	"DROP TABLE answer_", ";"
-	"DELETE FROM answer_run WHERE run = ", ";",
+	"DROP TABLE answer_",
+	"; DELETE FROM answer_run WHERE run = ",
+	";",
 };
 /* clang-format on */
 
