@@ -67,8 +67,8 @@ static void landed(void *arg, enum pawl_status st, const struct pawl_answer *ans
 	(void)pthread_mutex_lock(&b->mu);
 	f->next = b->free;
 	b->free = f;
-	/* Wake the application when half has landed, not for each: it would only wait again. */
-	if (++b->free_len == (b->outstanding + 1) / 2 || b->free_len == b->outstanding)
+	/* Wake the application when a quarter has landed, not for each: it would wait again. */
+	if (++b->free_len == (b->outstanding + 3) / 4 || b->free_len == b->outstanding)
 		(void)pthread_cond_signal(&b->landed);
 	(void)pthread_mutex_unlock(&b->mu);
 }
@@ -133,7 +133,7 @@ static double fly(struct bench *b, uint64_t count, double seconds)
 	bool more = true;
 
 	while (more) {
-		struct flight *list = take_landed(b, (b->outstanding + 1) / 2);
+		struct flight *list = take_landed(b, (b->outstanding + 3) / 4);
 
 		while (list != NULL && more) {
 			struct flight *f = list;

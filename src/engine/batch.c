@@ -23,11 +23,11 @@ struct part {
 	uint32_t len;
 };
 
-static void count(struct engine *e, uint64_t *metric)
+void pawl__engine_count(struct engine *e, uint64_t *metric, uint64_t n)
 {
-	(void)pthread_mutex_lock(&e->mu);
-	(*metric)++;
-	(void)pthread_mutex_unlock(&e->mu);
+	(void)pthread_mutex_lock(&e->metrics_mu);
+	*metric += n;
+	(void)pthread_mutex_unlock(&e->metrics_mu);
 }
 
 /* Rows of all requests, round by round: what a hold hangs on is known once the hold is loaded. */
@@ -120,7 +120,7 @@ static enum pawl_status part_try(struct engine *e, const struct part *p, struct 
 	}
 	if (st == PAWL_OK && pawl__ws_clean(ws)) {
 		store_rollback(e->store);
-		count(e, &e->metrics.batches_empty);
+		pawl__engine_count(e, &e->metrics.batches_empty, 1);
 		return PAWL_OK;
 	}
 	if (st == PAWL_OK)
@@ -155,7 +155,7 @@ static enum pawl_status part_commit(struct engine *e, const struct part *p, stru
 	for (unsigned attempt = 0; attempt < PAWL_BATCH_RETRIES_MAX; attempt++) {
 		if (st != PAWL_E_SERIALIZE && st != PAWL_E_BUSY)
 			break;
-		count(e, &e->metrics.retries);
+		pawl__engine_count(e, &e->metrics.retries, 1);
 		backoff(e, attempt);
 		st = part_try(e, p, err);
 	}
@@ -183,13 +183,14 @@ static void answer_fault(const struct lane_request *rq, enum pawl_status st, str
 	};
 }
 
-static void answer_give(struct engine *e, struct lane_request *rq, const struct tx_answer *a)
+static void answer_count(struct engine *e, const struct lane_request *rq, const struct tx_answer *a,
+                         int64_t now_us)
 {
 	struct engine_metrics *m = &e->metrics;
 
 	if (rq == &e->sweep_request)
 		return; /* nobody waited for it */
-	pawl__hist_put(&m->wait_us, (uint64_t)(pawl__clock_mono_us() - rq->submitted_us));
+	pawl__hist_put(&m->wait_us, (uint64_t)(now_us - rq->submitted_us));
 	if (a->replayed)
 		m->replayed++;
 	else if (a->code == PAWL_OK)
@@ -201,13 +202,14 @@ static void answer_give(struct engine *e, struct lane_request *rq, const struct 
 static void part_answer(struct engine *e, const struct part *p, enum pawl_status fault)
 {
 	char mem[1024 + 2 * PAWL_REQUEST_ID_MAX];
+	const int64_t now_us = pawl__clock_mono_us();
 
-	(void)pthread_mutex_lock(&e->mu);
+	(void)pthread_mutex_lock(&e->metrics_mu);
 	for (uint32_t i = 0; i < p->len && fault == PAWL_OK; i++)
-		answer_give(e, p->rq[i], &p->answer[i]);
+		answer_count(e, p->rq[i], &p->answer[i], now_us);
 	if (fault != PAWL_OK)
 		e->metrics.dropped += p->len;
-	(void)pthread_mutex_unlock(&e->mu);
+	(void)pthread_mutex_unlock(&e->metrics_mu);
 	for (uint32_t i = 0; i < p->len; i++) {
 		struct lane_request *rq = p->rq[i];
 		struct buf body;
@@ -238,11 +240,11 @@ static void part_run(struct engine *e, const struct part *p)
 	struct pawl_error err = { .status = PAWL_OK };
 	const enum pawl_status st = part_commit(e, p, &err);
 
-	(void)pthread_mutex_lock(&e->mu);
+	(void)pthread_mutex_lock(&e->metrics_mu);
 	e->metrics.batches++;
 	pawl__hist_put(&e->metrics.batch_len, p->len);
 	pawl__hist_put(&e->metrics.commit_us, (uint64_t)(pawl__clock_mono_us() - start_us));
-	(void)pthread_mutex_unlock(&e->mu);
+	(void)pthread_mutex_unlock(&e->metrics_mu);
 	if ((st == PAWL_E_NOMEM || st == PAWL_E_CORRUPT) && p->len > 1) {
 		const uint32_t half = p->len / 2;
 

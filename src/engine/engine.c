@@ -94,6 +94,7 @@ static void engine_free(struct engine *e)
 	free(e->sweep_ops);
 	free(e->sweep_ids);
 	(void)pthread_cond_destroy(&e->wake);
+	(void)pthread_mutex_destroy(&e->metrics_mu);
 	(void)pthread_mutex_destroy(&e->mu);
 	free(e);
 }
@@ -110,6 +111,7 @@ static void engine_sync_init(struct engine *e)
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	INVARIANT(pthread_mutex_init(&e->mu, NULL) == 0);
+	INVARIANT(pthread_mutex_init(&e->metrics_mu, NULL) == 0);
 	INVARIANT(pthread_cond_init(&e->wake, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
 }
@@ -220,7 +222,7 @@ void pawl__engine_health(struct engine *e, struct engine_health *ret)
 
 void pawl__engine_metrics(struct engine *e, struct engine_metrics *ret)
 {
-	(void)pthread_mutex_lock(&e->mu);
+	(void)pthread_mutex_lock(&e->metrics_mu);
 	*ret = e->metrics;
-	(void)pthread_mutex_unlock(&e->mu);
+	(void)pthread_mutex_unlock(&e->metrics_mu);
 }

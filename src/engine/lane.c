@@ -30,11 +30,10 @@ enum pawl_status pawl__lane_submit(struct engine *e, struct lane_request *rq)
 		*e->tail = rq;
 		e->tail = &rq->next;
 		e->depth++;
-		e->metrics.requests++;
-	} else {
-		e->metrics.overloaded++;
 	}
 	(void)pthread_mutex_unlock(&e->mu);
+	if (st != PAWL_OK)
+		pawl__engine_count(e, &e->metrics.overloaded, 1);
 	if (st == PAWL_OK && was_empty && e->opt.mode == ENGINE_THREAD)
 		(void)pthread_cond_signal(&e->wake);
 	return st;
@@ -64,9 +63,7 @@ static void request_refuse(struct engine *e, struct lane_request *rq, enum pawl_
 	pawl__buf_init_fixed(&body, mem, sizeof(mem));
 	pawl__json_problem(&body, &p);
 	a.body = buf_get(&body);
-	(void)pthread_mutex_lock(&e->mu);
-	e->metrics.dropped++;
-	(void)pthread_mutex_unlock(&e->mu);
+	pawl__engine_count(e, &e->metrics.dropped, 1);
 	rq->done(rq, &a);
 }
 
@@ -91,6 +88,8 @@ static void lane_take(struct engine *e)
 	if (e->head == NULL)
 		e->tail = &e->head;
 	(void)pthread_mutex_unlock(&e->mu);
+	if (n > 0)
+		pawl__engine_count(e, &e->metrics.requests, n);
 	now_us = n > 0 ? pawl__clock_mono_us() : 0;
 	e->batch_len = 0;
 	while (list != NULL) {
@@ -141,10 +140,8 @@ static bool lane_sweep(struct engine *e)
 	e->batch[0] = &e->sweep_request;
 	e->batch_len = 1;
 	pawl__batch_run(e);
-	(void)pthread_mutex_lock(&e->mu);
-	e->metrics.sweeps++;
-	e->metrics.holds_expired_accounts += due.len;
-	(void)pthread_mutex_unlock(&e->mu);
+	pawl__engine_count(e, &e->metrics.sweeps, 1);
+	pawl__engine_count(e, &e->metrics.holds_expired_accounts, due.len);
 	return due.len == SWEEP_ACCOUNTS_MAX;
 }
 

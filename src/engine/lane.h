@@ -2,8 +2,9 @@
 /*
  * engine/lane - inside the engine: the queue, the batch, and what both halves of it share.
  *
- * Threads: `mu` guards the queue, the flags, the clock and the metrics; everything under "the
- * lane's own" is touched only by the thread that runs the lane, without it.
+ * Threads: `mu` guards the queue, the flags and the clock, `metrics_mu` the metrics (apart, so that
+ * counting a batch makes nobody wait who submits); everything under "the lane's own" is touched only
+ * by the thread that runs the lane, without them.
  */
 #ifndef PAWL_ENGINE_LANE_H
 #define PAWL_ENGINE_LANE_H
@@ -37,6 +38,7 @@ struct engine {
 	bool fatal;
 	char fatal_detail[PAWL_ERROR_TEXT_MAX];
 	struct engine_clock clock;
+	pthread_mutex_t metrics_mu;
 	struct engine_metrics metrics;
 	pthread_t thread;
 
@@ -58,6 +60,9 @@ struct engine {
 
 /* The batch's time: max(clock, high water), at the old pace after a step forward. mu is held. */
 int64_t pawl__engine_now(struct engine *e);
+
+/* Add n to one of e->metrics. */
+void pawl__engine_count(struct engine *e, uint64_t *metric, uint64_t n);
 
 /* Run what was taken from the queue, batch[0..batch_len), to its answers. */
 void pawl__batch_run(struct engine *e);

@@ -435,7 +435,7 @@ class Run:
 
     def life(self, how, unix):
         """One life under load, and its end."""
-        commit = ("--commit", self.rng.choice(("loop", "loop", "thread")))
+        commit = ("--commit", self.rng.choice(("thread", "thread", "loop")))
         server = self.start(unix, commit, wait=how != "start")
         stop, acked, threads = threading.Event(), threading.Semaphore(0), []
         if how == "start":
