@@ -2,9 +2,9 @@
 /*
  * engine/lane - inside the engine: the queue, the batch, and what both halves of it share.
  *
- * Threads: `mu` guards the queue, the flags and the clock, `metrics_mu` the metrics (apart, so that
- * counting a batch makes nobody wait who submits); everything under "the lane's own" is touched only
- * by the thread that runs the lane, without them.
+ * Threads: `mu` guards the queue, the flags and the clock, `metrics_mu` the metrics (apart, so
+ * that counting a batch makes nobody wait who submits); everything under "the lane's own" is
+ * touched only by the thread that runs the lane, without them.
  */
 #ifndef PAWL_ENGINE_LANE_H
 #define PAWL_ENGINE_LANE_H
