@@ -607,7 +607,7 @@ static void test_http__connection_over_the_limit_is_503(void **state)
 
 static void test_http__thousands_of_idle_connections_are_served(void **state)
 {
-	enum { CONNS = 2500 };
+	enum { CONNS = 5000 };
 	struct rlimit files;
 	struct world *w;
 	static int fds[CONNS];
