@@ -3,7 +3,8 @@
  * server/json_heap - jansson's memory for one request comes from that request's arena.
  *
  * A parse is many short allocations, which are given back one by one. With an arena in use they
- * cost an addition each, and go with the request. A tree made so must not be given to json_decref: it ends with the arena.
+ * cost an addition each, and go with the request. A tree made so must not be given to
+ * json_decref: it ends with the arena.
  *
  * jansson has one allocator for the process: it is set at the first use, and serves whoever has no
  * arena in use with malloc and free as before.
