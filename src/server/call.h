@@ -59,6 +59,7 @@ struct pending {
 	const struct route *route;
 	struct http_token token;
 	int64_t start_us;
+	size_t bytes; /* of its arena when it was handed over */
 	struct tx tx;
 	struct op_draft one;
 	struct arena arena;
@@ -83,6 +84,7 @@ struct server {
 	struct pending *free_list;
 	uint32_t free_len;
 	uint32_t pending;
+	size_t waiting;       /* bytes of those under way */
 	pthread_mutex_t lock; /* guards finished */
 	struct pending *finished, **finished_last;
 	/* scratch of the loop's thread, used within one call */

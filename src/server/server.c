@@ -13,11 +13,12 @@
 #include "server/address.h"
 #include "server/call.h"
 
-#define DRAIN_US_DEFAULT INT64_C(10000000)
-#define DRAIN_LOOK_US    INT64_C(10000) /* between two looks whether all is done */
-#define UNIX_MODE        0660
-#define READ_BLOCK       (16u << 10)
-#define CANON_MAX        ((size_t)16 << 20)
+#define WAITING_MAX_DEFAULT ((size_t)256 << 20)
+#define DRAIN_US_DEFAULT    INT64_C(10000000)
+#define DRAIN_LOOK_US       INT64_C(10000) /* between two looks whether all is done */
+#define UNIX_MODE           0660
+#define READ_BLOCK          (16u << 10)
+#define CANON_MAX           ((size_t)16 << 20)
 
 static void server_signal(void *data, int signo)
 {
@@ -163,6 +164,8 @@ static void server_defaults(struct server_options *o)
 		o->listen = listen_default;
 		o->listen_len = 1;
 	}
+	if (o->waiting_max == 0)
+		o->waiting_max = WAITING_MAX_DEFAULT;
 	if (o->drain_us <= 0)
 		o->drain_us = DRAIN_US_DEFAULT;
 }

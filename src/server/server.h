@@ -45,6 +45,7 @@ struct server_options {
 	const char *token_file;
 	bool plaintext;
 	uint32_t conns_max;
+	size_t waiting_max;     /* bytes of writes under way; above: 503; default 256 MiB */
 	int64_t drain_us;       /* how long draining may take; default 10 s */
 	int64_t drain_delay_us; /* listen on for so long with /readyz at 503; default 0 */
 	bool signals;           /* SIGTERM and SIGINT stop it; see pawl__server_block_signals */

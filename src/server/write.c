@@ -54,6 +54,14 @@ static void pending_free(struct pending *p)
 	s->free_len++;
 }
 
+/* It was under way, and is answered. */
+static void pending_done(struct pending *p)
+{
+	p->server->pending--;
+	p->server->waiting -= p->bytes;
+	pending_free(p);
+}
+
 void pawl__pending_free_all(struct server *s)
 {
 	while (s->free_list != NULL) {
@@ -109,8 +117,7 @@ static void done_on_loop(struct lane_request *rq, const struct tx_answer *a)
 	struct pending *p = CONTAINER_OF(rq, struct pending, lane);
 
 	pending_answer(p, a);
-	p->server->pending--;
-	pending_free(p);
+	pending_done(p);
 }
 
 static struct str keep(struct pending *p, struct str s)
@@ -156,8 +163,7 @@ void pawl__pending_drain(struct server *s)
 
 		list = p->next;
 		pending_answer(p, &p->answer);
-		s->pending--;
-		pending_free(p);
+		pending_done(p);
 	}
 }
 
@@ -358,9 +364,16 @@ static bool build(struct call *c, struct pending *p)
 void pawl__call_write(struct call *c)
 {
 	struct server *s = c->server;
-	struct pending *p = pending_new(s);
+	struct pending *p;
 	enum pawl_status st;
 
+	/* A small body may parse into much, and stays until its commit: requests alone do not bound
+	 * what waits. */
+	if (s->waiting >= s->opt.waiting_max) {
+		pawl__call_fail(c, PAWL_E_OVERLOADED, STR_NONE, NULL);
+		return;
+	}
+	p = pending_new(s);
 	if (p == NULL) {
 		(void)no_memory(c);
 		return;
@@ -371,6 +384,7 @@ void pawl__call_write(struct call *c)
 	}
 	p->route = c->route;
 	p->start_us = c->start_us;
+	p->bytes = p->arena.used; /* the lane may add to it */
 	p->lane.tx = &p->tx;
 	p->lane.done = s->opt.commit_on_loop ? done_on_loop : done_on_thread;
 	st = pawl__lane_submit(s->engine, &p->lane);
@@ -381,5 +395,6 @@ void pawl__call_write(struct call *c)
 	}
 	/* It is answered on this thread, so not before the token is there. */
 	s->pending++;
+	s->waiting += p->bytes;
 	p->token = pawl__http_defer(c->conn);
 }

@@ -303,6 +303,43 @@ static void test_server__a_commit_that_failed_did_nothing(void **state)
 	front_end(&f);
 }
 
+/* Both in one write, so that the second comes while the first is under way. */
+static void test_server__writes_over_the_bytes_that_may_wait_are_refused(void **state)
+{
+	static const char two[] =
+		"PUT /v1/accounts/a HTTP/1.1\r\nHost: h\r\nContent-Length: 14\r\n\r\n"
+		"{\"unit\":\"EUR\"}"
+		"PUT /v1/accounts/b HTTP/1.1\r\nHost: h\r\nContent-Length: 14\r\n\r\n"
+		"{\"unit\":\"EUR\"}";
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char got[8192] = "";
+	struct http_response r;
+	struct http_client *c;
+	struct front f;
+	size_t len = 0;
+
+	(void)state;
+	front_start(&f, ENGINE_LOOP, (struct server_options){ .waiting_max = 1 });
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	at.sin_port = htons(pawl__server_port(f.server, 0));
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(write(fd, two, sizeof(two) - 1), sizeof(two) - 1);
+	while (strstr(got, "\"code\":\"overloaded\"") == NULL) {
+		const ssize_t n = read(fd, got + len, sizeof(got) - 1 - len);
+
+		assert_true(n > 0);
+		len += (size_t)n;
+	}
+	(void)close(fd);
+	assert_int_equal(strncmp(got, "HTTP/1.1 201 ", 13), 0);
+	c = client_new(&f);
+	assert_int_equal(ask(c, "GET", "/v1/accounts/b", "", "", &r), 404);
+	assert_int_equal(ask(c, "PUT", "/v1/accounts/b", "", "{\"unit\":\"EUR\"}", &r), 201);
+	pawl__client_free(c);
+	front_end(&f);
+}
+
 static void test_server__a_draining_engine_takes_no_writes(void **state)
 {
 	struct http_response r;
@@ -486,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_server__a_replay_is_the_first_answer),
 		cmocka_unit_test(test_server__a_store_that_failed_is_told_and_reads_go_on),
 		cmocka_unit_test(test_server__a_commit_that_failed_did_nothing),
+		cmocka_unit_test(test_server__writes_over_the_bytes_that_may_wait_are_refused),
 		cmocka_unit_test(test_server__a_draining_engine_takes_no_writes),
 		cmocka_unit_test(test_server_stop__drains_and_then_ends),
 		cmocka_unit_test(test_server_stop__idle_connections_do_not_hold_it_up),
