@@ -6,9 +6,9 @@ set -eu
 
 # purpose  packages; a line may build on an earlier purpose with @
 table='
-build  gcc libc6-dev make meson ninja-build pkg-config libsqlite3-dev libjansson-dev libsodium-dev libyaml-dev
-test   @build libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy python3 sqlite3 curl
-bench  @build python3 redis-server redis-tools sqlite3 wrk
+build  gcc libc6-dev make meson ninja-build pkg-config libsqlite3-dev libjansson-dev libsodium-dev libyaml-dev libpq-dev libhiredis-dev libnghttp2-dev libssl-dev
+test   @build libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy python3 sqlite3 curl postgresql-15 pgbouncer redis-server chromium
+bench  @build python3 redis-server redis-tools sqlite3 wrk postgresql-15 apache2-utils curl
 cov    @test gcovr
 '
 

@@ -16,19 +16,25 @@ SEES = {
     "engine": {"base", "core", "store"},
     "api": BELOW_API,
     "net": {"base"},
+    "link": {"base"},
+    # It judges pawl as it judges others: by the public doors only.
+    "race": {"base", "net", "link"},
     # The programs come in by the library's door: what they need of the engine is its interface,
     # never a store.
     "server": {"base", "core", "engine", "api", "net"},
-    "cli": {"base", "core", "engine", "api", "net", "server"},
+    "cli": {"base", "core", "engine", "api", "net", "server", "race"},
 }
 # A module's headers that belong to one implementation.
-PRIVATE = re.compile(r"^store/(sqlite|memory)/")
+PRIVATE = re.compile(r"^store/(sqlite|postgres|memory)/")
 # Libraries and the only layers that may know them.
 ONLY = {
     # cli/naive: what `pawl demo` races pawl against, plain SQL as it is often written.
-    "sqlite3.h": {"store/sqlite", "cli/naive"},
-    "sys/epoll.h": {"net"},
-    "sys/socket.h": {"net"},
+    "sqlite3.h": {"store/sqlite", "cli/naive", "race/scenario", "race/builtin"},
+    "libpq-fe.h": {"store/postgres", "race/load", "race/scenario", "race/builtin"},
+    "hiredis/hiredis.h": {"link/redis", "race/load", "race/builtin"},
+    "nghttp2/nghttp2.h": {"race/load"},
+    "sys/epoll.h": {"net", "race/load"},
+    "sys/socket.h": {"net", "race/load"},
     "cmocka.h": set(),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
@@ -53,6 +59,8 @@ def check(path, rel, problems):
             problems.append(f"{at}: write \"{layer}/{target}\"")
         elif to not in SEES[layer] | {layer, "pawl"}:
             problems.append(f"{at}: {layer} may not include {to}")
+        elif where == "race/check" and to == "race" and not target.startswith("race/check/"):
+            problems.append(f"{at}: race/check sees base and itself only")
         elif PRIVATE.match(target) and layer != "store":
             problems.append(f"{at}: {target} is private to its store")
 
