@@ -14,7 +14,8 @@
 #include "engine/lane.h"
 
 #define BACKOFF_FIRST_US  500
-#define OUTCOME_TRIES_MAX 5
+#define BACKOFF_MAX_US    100000
+#define OUTCOME_TRIES_MAX 5 /* on a store with a single writer */
 
 /* A part of the batch: requests [from, from + len). */
 struct part {
@@ -22,6 +23,18 @@ struct part {
 	struct tx_answer *answer;
 	uint32_t len;
 };
+
+/* The latest deadline: how long it may be worked at, mono. */
+static int64_t part_until_us(const struct part *p)
+{
+	int64_t until_us = 0;
+
+	for (uint32_t i = 0; i < p->len; i++) {
+		if (p->rq[i]->deadline_mono_us > until_us)
+			until_us = p->rq[i]->deadline_mono_us;
+	}
+	return until_us;
+}
 
 void pawl__engine_count(struct engine *e, uint64_t *metric, uint64_t n)
 {
@@ -31,9 +44,10 @@ void pawl__engine_count(struct engine *e, uint64_t *metric, uint64_t n)
 }
 
 /* Rows of all requests, round by round: what a hold hangs on is known once the hold is loaded. */
-static enum pawl_status part_load(struct engine *e, const struct part *p, struct pawl_error *err)
+static enum pawl_status part_load(struct lane *l, const struct part *p, struct pawl_error *err)
 {
-	struct ws *ws = &e->ws;
+	struct ws *ws = &l->ws;
+	int64_t now_us = 0;
 
 	for (unsigned round = 0; round < APPLY_ROUNDS_MAX; round++) {
 		struct ws_entry *first;
@@ -46,14 +60,17 @@ static enum pawl_status part_load(struct engine *e, const struct part *p, struct
 		if (ws->wanted == NULL)
 			return PAWL_OK;
 		first = ws->wanted;
-		st = store_load(e->store, ws, err);
+		st = store_load(l->store, ws, err);
+		/* One time for the whole batch: the first load's. */
+		now_us = round == 0 ? ws->now_us : now_us;
+		ws->now_us = now_us;
 		for (struct ws_entry *en = first; en != NULL && st == PAWL_OK; en = en->next) {
 			int64_t freed_due[2];
 
 			if (en->kind != ROW_ACCOUNT || !en->present || en->dirty ||
 			    en->row.account.due_us == 0 || en->row.account.due_us > ws->now_us)
 				continue;
-			st = store_expire(e->store, en, ws->now_us, pawl__ws_expiry_revision(ws),
+			st = store_expire(l->store, en, ws->now_us, pawl__ws_expiry_revision(ws),
 			                  freed_due, err);
 			if (st == PAWL_OK)
 				pawl__apply_expire(ws, en, freed_due[0], freed_due[1]);
@@ -64,100 +81,133 @@ static enum pawl_status part_load(struct engine *e, const struct part *p, struct
 	return PAWL_OK;
 }
 
-static enum pawl_status part_begin(struct engine *e, const struct part *p, struct pawl_error *err)
+static enum pawl_status part_begin(struct lane *l, const struct part *p, struct pawl_error *err)
 {
+	struct engine *e = l->engine;
 	struct store_begin b;
 	enum pawl_status st;
 
-	pawl__arena_reset(&e->arena);
-	pawl__ws_init(&e->ws, &e->arena, pawl__rng_next(&e->rng), p->len);
+	pawl__arena_reset(&l->arena);
+	pawl__ws_init(&l->ws, &l->arena, pawl__rng_next(&l->rng), p->len);
 	for (uint32_t i = 0; i < p->len; i++)
 		pawl__apply_reset(p->rq[i]->tx);
-	st = store_begin(e->store, &b, err);
+	st = store_begin(l->store, &b, err);
 	if (st != PAWL_OK)
 		return st;
 	(void)pthread_mutex_lock(&e->mu);
 	if (b.high_water_us > e->clock.high_water_us)
 		e->clock.high_water_us = b.high_water_us;
-	e->ws.now_us = pawl__engine_now(e);
+	l->ws.now_us = pawl__engine_now(e);
 	(void)pthread_mutex_unlock(&e->mu);
-	e->ws.revision = b.revision;
-	e->ws.answers_seq = b.answers_seq;
+	l->ws.revision = b.revision;
+	l->ws.answers_seq = b.answers_seq;
 	return PAWL_OK;
 }
 
-/* After a lost answer to COMMIT: ask, never guess. */
-static enum pawl_status part_outcome(struct engine *e, struct pawl_error *err)
+static void backoff(struct lane *l, unsigned attempt)
 {
-	for (int i = 0; i < OUTCOME_TRIES_MAX; i++) {
+	const unsigned shift = attempt < 8 ? attempt : 8;
+	uint64_t most = (uint64_t)BACKOFF_FIRST_US << shift;
+	uint64_t us;
+	struct timespec ts;
+
+	if (most > BACKOFF_MAX_US)
+		most = BACKOFF_MAX_US;
+	us = 1 + pawl__rng_below(&l->rng, most); /* full jitter */
+	ts = (struct timespec){ .tv_nsec = (long)(us * 1000) };
+	(void)nanosleep(&ts, NULL);
+}
+
+/* After a lost answer to COMMIT: ask, never guess. A shared store is asked for as long as the
+ * requests may wait; with a single writer the answer is near, or there is none. */
+static enum pawl_status part_outcome(struct lane *l, int64_t until_us, struct pawl_error *err)
+{
+	const bool shared = engine_shared(l->engine);
+
+	pawl__engine_count(l->engine, &l->engine->metrics.unknown, 1);
+	for (unsigned i = 0; shared || i < OUTCOME_TRIES_MAX; i++) {
 		enum store_outcome known = STORE_NOT_KNOWN;
 		struct pawl_error why;
 
-		if (store_outcome(e->store, e->ws.revision, e->ws.answers_seq, &known, &why) !=
+		if (store_outcome(l->store, l->ws.revision, l->ws.answers_seq, &known, &why) !=
 		    PAWL_OK)
-			continue;
+			known = STORE_NOT_KNOWN;
 		if (known == STORE_COMMITTED)
 			return PAWL_OK;
 		if (known == STORE_NOT_COMMITTED)
 			return pawl__error_set(err, PAWL_E_SERIALIZE, "the commit was lost");
+		if (shared && pawl__clock_mono_us() >= until_us)
+			break;
+		if (shared)
+			backoff(l, i);
 	}
 	return PAWL_E_OUTCOME_UNKNOWN;
 }
 
-/* One attempt, one transaction of the store. */
-static enum pawl_status part_try(struct engine *e, const struct part *p, struct pawl_error *err)
+static enum pawl_status part_commit(struct lane *l, int64_t until_us, struct pawl_error *err)
 {
-	struct ws *ws = &e->ws;
-	enum pawl_status st = part_begin(e, p, err);
+	enum pawl_status st = store_commit(l->store, err);
+
+	if (st == PAWL_E_IO)
+		return PAWL_E_OUTCOME_UNKNOWN; /* it may have reached the device */
+	if (st != PAWL_E_OUTCOME_UNKNOWN)
+		return st;
+	store_rollback(l->store);
+	return part_outcome(l, until_us, err);
+}
+
+/* One attempt, one transaction of the store. */
+static enum pawl_status part_try(struct lane *l, const struct part *p, int64_t until_us,
+                                 struct pawl_error *err)
+{
+	struct ws *ws = &l->ws;
+	enum pawl_status st = part_begin(l, p, err);
 
 	if (st == PAWL_OK)
-		st = part_load(e, p, err);
+		st = part_load(l, p, err);
 	if (st == PAWL_OK) {
+		pawl__engine_seen(l->engine, ws->now_us);
 		for (uint32_t i = 0; i < p->len && !ws->failed; i++)
 			pawl__apply(ws, p->rq[i]->tx, &p->answer[i]);
 		if (ws->failed)
 			st = pawl__error_set(err, PAWL_E_NOMEM, "the batch is too large");
 	}
 	if (st == PAWL_OK && pawl__ws_clean(ws)) {
-		store_rollback(e->store);
-		pawl__engine_count(e, &e->metrics.batches_empty, 1);
+		store_rollback(l->store);
+		pawl__engine_count(l->engine, &l->engine->metrics.batches_empty, 1);
 		return PAWL_OK;
 	}
 	if (st == PAWL_OK)
-		st = store_flush(e->store, ws, err);
-	if (st == PAWL_OK) {
-		st = store_commit(e->store, err);
-		if (st == PAWL_E_OUTCOME_UNKNOWN) {
-			store_rollback(e->store);
-			st = part_outcome(e, err);
-		} else if (st == PAWL_E_IO) {
-			st = PAWL_E_OUTCOME_UNKNOWN; /* it may have reached the device */
-		}
-	}
+		st = store_flush(l->store, ws, err);
+	if (st == PAWL_OK)
+		st = part_commit(l, until_us, err);
 	if (st != PAWL_OK)
-		store_rollback(e->store);
+		store_rollback(l->store);
 	return st;
 }
 
-static void backoff(struct engine *e, unsigned attempt)
+/* Whether what the store said may be otherwise at the next try. */
+static bool worth_retry(const struct lane *l, enum pawl_status st, unsigned attempt)
 {
-	const uint64_t most = (uint64_t)BACKOFF_FIRST_US << attempt;
-	const uint64_t us = 1 + pawl__rng_below(&e->rng, most); /* full jitter */
-	const struct timespec ts = { .tv_nsec = (long)(us * 1000) };
-
-	(void)nanosleep(&ts, NULL);
+	if (st == PAWL_E_SERIALIZE || st == PAWL_E_BUSY)
+		return attempt < PAWL_BATCH_RETRIES_MAX;
+	return st == PAWL_E_STORE_UNAVAILABLE && engine_shared(l->engine) && !l->down;
 }
 
-static enum pawl_status part_commit(struct engine *e, const struct part *p, struct pawl_error *err)
+static enum pawl_status part_work(struct lane *l, const struct part *p, struct pawl_error *err)
 {
-	enum pawl_status st = part_try(e, p, err);
+	struct engine *e = l->engine;
+	const int64_t until_us = part_until_us(p);
+	enum pawl_status st = part_try(l, p, until_us, err);
 
-	for (unsigned attempt = 0; attempt < PAWL_BATCH_RETRIES_MAX; attempt++) {
-		if (st != PAWL_E_SERIALIZE && st != PAWL_E_BUSY)
+	for (unsigned attempt = 0; worth_retry(l, st, attempt); attempt++) {
+		if (attempt > 0 && engine_shared(e) && pawl__clock_mono_us() >= until_us)
 			break;
-		pawl__engine_count(e, &e->metrics.retries, 1);
-		backoff(e, attempt);
-		st = part_try(e, p, err);
+		pawl__engine_count(
+			e, st == PAWL_E_STORE_UNAVAILABLE ? &e->metrics.lost : &e->metrics.retries,
+			1);
+		backoff(l, attempt);
+		st = part_try(l, p, until_us, err);
 	}
 	return st;
 }
@@ -168,7 +218,7 @@ static void engine_fail(struct engine *e, const struct pawl_error *err)
 {
 	(void)pthread_mutex_lock(&e->mu);
 	e->fatal = true;
-	memcpy(e->fatal_detail, err->text, sizeof(e->fatal_detail));
+	memcpy(e->fault, err->text, sizeof(e->fault));
 	(void)pthread_mutex_unlock(&e->mu);
 }
 
@@ -188,7 +238,7 @@ static void answer_count(struct engine *e, const struct lane_request *rq, const 
 {
 	struct engine_metrics *m = &e->metrics;
 
-	if (rq == &e->sweep_request)
+	if (rq == &e->sweep.request)
 		return; /* nobody waited for it */
 	pawl__hist_put(&m->wait_us, (uint64_t)(now_us - rq->submitted_us));
 	if (a->replayed)
@@ -199,8 +249,9 @@ static void answer_count(struct engine *e, const struct lane_request *rq, const 
 		m->refused++;
 }
 
-static void part_answer(struct engine *e, const struct part *p, enum pawl_status fault)
+static void part_answer(struct lane *l, const struct part *p, enum pawl_status fault)
 {
+	struct engine *e = l->engine;
 	char mem[1024 + 2 * PAWL_REQUEST_ID_MAX];
 	const int64_t now_us = pawl__clock_mono_us();
 
@@ -234,11 +285,12 @@ static enum pawl_status client_fault(enum pawl_status st)
 	}
 }
 
-static void part_run(struct engine *e, const struct part *p)
+static void part_run(struct lane *l, const struct part *p)
 {
+	struct engine *e = l->engine;
 	const int64_t start_us = pawl__clock_mono_us();
 	struct pawl_error err = { .status = PAWL_OK };
-	const enum pawl_status st = part_commit(e, p, &err);
+	const enum pawl_status st = part_work(l, p, &err);
 
 	(void)pthread_mutex_lock(&e->metrics_mu);
 	e->metrics.batches++;
@@ -248,18 +300,20 @@ static void part_run(struct engine *e, const struct part *p)
 	if ((st == PAWL_E_NOMEM || st == PAWL_E_CORRUPT) && p->len > 1) {
 		const uint32_t half = p->len / 2;
 
-		part_run(e, &(struct part){ p->rq, p->answer, half });
-		part_run(e, &(struct part){ p->rq + half, p->answer + half, p->len - half });
+		part_run(l, &(struct part){ p->rq, p->answer, half });
+		part_run(l, &(struct part){ p->rq + half, p->answer + half, p->len - half });
 		return;
 	}
-	if (st == PAWL_E_IO || st == PAWL_E_OUTCOME_UNKNOWN)
+	if (engine_shared(e))
+		pawl__lane_reached(l, st, &err);
+	else if (st == PAWL_E_IO || st == PAWL_E_OUTCOME_UNKNOWN)
 		engine_fail(e, &err);
-	part_answer(e, p, st == PAWL_OK ? PAWL_OK : client_fault(st));
+	part_answer(l, p, st == PAWL_OK ? PAWL_OK : client_fault(st));
 }
 
-void pawl__batch_run(struct engine *e)
+void pawl__batch_run(struct lane *l)
 {
-	if (e->batch_len > 0)
-		part_run(e, &(struct part){ e->batch, e->answers, e->batch_len });
-	e->batch_len = 0;
+	if (l->batch_len > 0)
+		part_run(l, &(struct part){ l->batch, l->answers, l->batch_len });
+	l->batch_len = 0;
 }

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -43,29 +42,14 @@ int64_t pawl__engine_now(struct engine *e)
 	return c->high_water_us;
 }
 
-static struct timespec deadline_in(int64_t us)
+void pawl__engine_seen(struct engine *e, int64_t us)
 {
-	const int64_t at_us = pawl__clock_mono_us() + us;
-
-	return (struct timespec){ .tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000 };
-}
-
-static void *lane_main(void *arg)
-{
-	struct engine *e = arg;
-	bool stop;
-
-	do {
-		const int64_t sleep_us = pawl__lane_turn(e);
-		const struct timespec until = deadline_in(sleep_us);
-
-		(void)pthread_mutex_lock(&e->mu);
-		if (e->head == NULL && !e->stop && sleep_us > 0)
-			(void)pthread_cond_timedwait(&e->wake, &e->mu, &until);
-		stop = e->stop && e->head == NULL;
-		(void)pthread_mutex_unlock(&e->mu);
-	} while (!stop);
-	return NULL;
+	if (!engine_shared(e))
+		return; /* nobody else moves its clock */
+	(void)pthread_mutex_lock(&e->mu);
+	if (us > e->clock.high_water_us)
+		e->clock.high_water_us = us;
+	(void)pthread_mutex_unlock(&e->mu);
 }
 
 static void engine_defaults(struct engine_options *o)
@@ -82,18 +66,46 @@ static void engine_defaults(struct engine_options *o)
 		o->sweep_us = SWEEP_US_DEFAULT;
 }
 
+static void lane_deinit(struct engine *e, struct lane *l)
+{
+	if (l->engine == NULL)
+		return; /* not reached when it started */
+	if (l->store != e->store)
+		store_close(l->store);
+	pawl__arena_deinit(&l->arena);
+	free(l->batch);
+	free(l->answers);
+	(void)pthread_cond_destroy(&l->wake);
+}
+
+/* Every lane that has a thread ends when its queue is empty. */
+static void lanes_stop(struct engine *e)
+{
+	(void)pthread_mutex_lock(&e->mu);
+	e->stop = true;
+	(void)pthread_mutex_unlock(&e->mu);
+	for (uint32_t i = 0; i < e->lanes_len; i++) {
+		if (!e->lanes[i].has_thread)
+			continue;
+		(void)pthread_cond_signal(&e->lanes[i].wake);
+		INVARIANT(pthread_join(e->lanes[i].thread, NULL) == 0);
+		e->lanes[i].has_thread = false;
+	}
+}
+
 static void engine_free(struct engine *e)
 {
 	if (e == NULL)
 		return;
+	lanes_stop(e);
+	pawl__reader_stop(&e->reader);
+	for (uint32_t i = e->lanes_len; i > 0; i--)
+		lane_deinit(e, &e->lanes[i - 1]);
 	store_close(e->store);
-	pawl__arena_deinit(&e->arena);
-	pawl__arena_deinit(&e->sweep_arena);
-	free(e->batch);
-	free(e->answers);
-	free(e->sweep_ops);
-	free(e->sweep_ids);
-	(void)pthread_cond_destroy(&e->wake);
+	pawl__arena_deinit(&e->sweep.arena);
+	free(e->sweep.ops);
+	free(e->sweep.ids);
+	free(e->lanes);
 	(void)pthread_mutex_destroy(&e->metrics_mu);
 	(void)pthread_mutex_destroy(&e->mu);
 	free(e);
@@ -104,22 +116,92 @@ static void engine_freep(struct engine **e)
 	engine_free(*e);
 }
 
-static void engine_sync_init(struct engine *e)
+static void cond_init(pthread_cond_t *ret)
 {
 	pthread_condattr_t attr;
 
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	INVARIANT(pthread_mutex_init(&e->mu, NULL) == 0);
-	INVARIANT(pthread_mutex_init(&e->metrics_mu, NULL) == 0);
-	INVARIANT(pthread_cond_init(&e->wake, &attr) == 0);
+	INVARIANT(pthread_cond_init(ret, &attr) == 0);
 	(void)pthread_condattr_destroy(&attr);
+}
+
+static enum pawl_status lane_init(struct engine *e, struct lane *l, struct pawl_error *err)
+{
+	l->engine = e;
+	l->tail = &l->head;
+	cond_init(&l->wake);
+	rng_init(&l->rng, pawl__rng_os());
+	pawl__arena_init(&l->arena, ARENA_BLOCK, ARENA_MAX);
+	pawl__arena_keep(&l->arena, ARENA_KEEP);
+	l->batch = calloc(e->opt.batch_max, sizeof(struct lane_request *));
+	l->answers = calloc(e->opt.batch_max, sizeof(*l->answers));
+	if (l->batch == NULL || l->answers == NULL)
+		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
+	if (l == &e->lanes[0]) {
+		l->store = e->store;
+		return PAWL_OK;
+	}
+	return pawl__store_another(e->store, &l->store, err);
+}
+
+static enum pawl_status lanes_open(struct engine *e, struct pawl_error *err)
+{
+	const uint32_t n = e->opt.lanes;
+
+	e->lanes = calloc(n, sizeof(*e->lanes));
+	e->sweep.ops = calloc(PAWL_OPS_MAX, sizeof(*e->sweep.ops));
+	e->sweep.ids = calloc(PAWL_OPS_MAX, sizeof(*e->sweep.ids));
+	if (e->lanes == NULL || e->sweep.ops == NULL || e->sweep.ids == NULL)
+		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
+	while (e->lanes_len < n) {
+		const enum pawl_status st = lane_init(e, &e->lanes[e->lanes_len++], err);
+
+		if (st != PAWL_OK)
+			return st;
+	}
+	return PAWL_OK;
+}
+
+static enum pawl_status threads_start(struct engine *e, struct pawl_error *err)
+{
+	if (e->opt.mode != ENGINE_THREAD)
+		return PAWL_OK;
+	for (uint32_t i = 0; i < e->lanes_len; i++) {
+		struct lane *l = &e->lanes[i];
+
+		if (pthread_create(&l->thread, NULL, pawl__lane_main, l) != 0)
+			return pawl__error_set(err, PAWL_E_NOMEM, "cannot start a lane's thread");
+		l->has_thread = true;
+	}
+	if (!pawl__engine_reads_wait(e))
+		return PAWL_OK;
+	return pawl__reader_start(&e->reader, e, READER_THREADS_MAX, err);
+}
+
+/* What the options ask of this store. */
+static enum pawl_status engine_settle(struct engine *e, struct pawl_error *err)
+{
+	if (e->opt.lanes == 0)
+		e->opt.lanes = engine_shared(e) ? ENGINE_LANES_DEFAULT : 1;
+	if (e->opt.mode == ENGINE_LOOP && pawl__engine_reads_wait(e))
+		return pawl__error_set(err, PAWL_E_CONFIG,
+		                       "a store beyond a network is not for the loop's own thread");
+	if (e->opt.mode == ENGINE_LOOP)
+		e->opt.lanes = 1;
+	if (e->opt.lanes > 1 && !engine_shared(e))
+		return pawl__error_set(err, PAWL_E_CONFIG,
+		                       "this store has a single writer: one lane");
+	if (e->opt.lanes > ENGINE_LANES_MAX)
+		return pawl__error_set(err, PAWL_E_CONFIG, "at most %d lanes", ENGINE_LANES_MAX);
+	return PAWL_OK;
 }
 
 enum pawl_status pawl__engine_start(struct store *take_store, const struct engine_options *opt,
                                     struct engine **ret, struct pawl_error *err)
 {
 	PAWL_CLEANUP(engine_freep) struct engine *e = calloc(1, sizeof(*e));
+	enum pawl_status st;
 
 	if (e == NULL) {
 		store_close(take_store);
@@ -128,21 +210,18 @@ enum pawl_status pawl__engine_start(struct store *take_store, const struct engin
 	e->store = take_store;
 	e->opt = opt == NULL ? (struct engine_options){ .mode = ENGINE_THREAD } : *opt;
 	engine_defaults(&e->opt);
-	engine_sync_init(e);
-	e->tail = &e->head;
-	rng_init(&e->rng, pawl__rng_os());
-	pawl__arena_init(&e->arena, ARENA_BLOCK, ARENA_MAX);
-	pawl__arena_keep(&e->arena, ARENA_KEEP);
-	pawl__arena_init(&e->sweep_arena, (size_t)64 << 10, (size_t)1 << 20);
-	e->batch = calloc(e->opt.batch_max, sizeof(struct lane_request *));
-	e->answers = calloc(e->opt.batch_max, sizeof(*e->answers));
-	e->sweep_ops = calloc(PAWL_OPS_MAX, sizeof(*e->sweep_ops));
-	e->sweep_ids = calloc(PAWL_OPS_MAX, sizeof(*e->sweep_ids));
-	if (e->batch == NULL || e->answers == NULL || e->sweep_ops == NULL || e->sweep_ids == NULL)
-		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
-	clock_start(e);
-	if (e->opt.mode == ENGINE_THREAD && pthread_create(&e->thread, NULL, lane_main, e) != 0)
-		return pawl__error_set(err, PAWL_E_NOMEM, "cannot start the lane's thread");
+	INVARIANT(pthread_mutex_init(&e->mu, NULL) == 0);
+	INVARIANT(pthread_mutex_init(&e->metrics_mu, NULL) == 0);
+	pawl__arena_init(&e->sweep.arena, (size_t)64 << 10, (size_t)1 << 20);
+	st = engine_settle(e, err);
+	if (st == PAWL_OK)
+		st = lanes_open(e, err);
+	if (st == PAWL_OK) {
+		clock_start(e);
+		st = threads_start(e, err);
+	}
+	if (st != PAWL_OK)
+		return st;
 	*ret = TAKE_PTR(e);
 	return PAWL_OK;
 }
@@ -158,6 +237,7 @@ enum pawl_status pawl__engine_open(const char *url, const struct engine_options 
 
 	engine_defaults(&o);
 	so.retention_us = o.retention_us;
+	so.connections_max = o.connections_max;
 	st = pawl__store_open(url, &so, &store, err);
 	if (st != PAWL_OK)
 		return st;
@@ -176,16 +256,8 @@ void pawl__engine_close(struct engine *e)
 	if (e == NULL)
 		return;
 	pawl__engine_drain(e);
-	if (e->opt.mode == ENGINE_THREAD) {
-		(void)pthread_mutex_lock(&e->mu);
-		e->stop = true;
-		(void)pthread_mutex_unlock(&e->mu);
-		(void)pthread_cond_signal(&e->wake);
-		INVARIANT(pthread_join(e->thread, NULL) == 0);
-	} else {
-		while (pawl__lane_depth(e) > 0)
-			(void)pawl__lane_turn(e);
-	}
+	while (e->opt.mode == ENGINE_LOOP && pawl__lane_depth(e) > 0)
+		(void)pawl__lane_turn(e);
 	engine_free(e);
 }
 
@@ -200,6 +272,8 @@ enum pawl_status pawl__engine_read(struct engine *e, struct ws *ws, struct pawl_
 enum pawl_status pawl__engine_stats(struct engine *e, struct store_stats *ret,
                                     struct pawl_error *err)
 {
+	if (e->reader.threads_len > 0)
+		return pawl__reader_stats(&e->reader, ret, err);
 	return store_stats(e->store, ret, err);
 }
 
@@ -213,10 +287,13 @@ void pawl__engine_health(struct engine *e, struct engine_health *ret)
 {
 	*ret = (struct engine_health){ 0 };
 	(void)pthread_mutex_lock(&e->mu);
-	ret->writable = !e->fatal;
+	ret->writable = false;
+	for (uint32_t i = 0; i < e->lanes_len && !e->fatal; i++)
+		ret->writable = ret->writable || !e->lanes[i].down;
 	ret->draining = e->draining;
 	ret->clock_stepped = e->clock.stepped;
-	memcpy(ret->detail, e->fatal_detail, sizeof(ret->detail));
+	if (!ret->writable)
+		memcpy(ret->detail, e->fault, sizeof(ret->detail));
 	(void)pthread_mutex_unlock(&e->mu);
 }
 

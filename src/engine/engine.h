@@ -10,13 +10,20 @@
  *
  * Promises:
  *  (1) No answer before the commit it rests on. A lane commits batches one after the other.
- *  (2) A request is answered exactly once, on the thread that runs the lane.
- *  (3) Whoever is refused with 503 changed nothing. After an fsync failure every write is refused
- *      for good (engine_health says so): the failed batch is answered PAWL_E_OUTCOME_UNKNOWN.
- *  (4) One batch redone after E_SERIALIZE or E_BUSY applies the same requests to fresh rows.
+ *  (2) A request is answered exactly once, on the thread that runs its lane.
+ *  (3) Whoever is refused with 503 changed nothing. On a store with a single writer, after an fsync
+ *      failure or an unknown outcome that no question resolves every write is refused for good
+ *      (engine_health says so): the failed batch is answered PAWL_E_OUTCOME_UNKNOWN.
+ *  (4) One batch redone after E_SERIALIZE or E_BUSY applies the same requests to fresh rows. On a
+ *      shared store so is one whose connection was lost before its commit, with jitter, until the
+ *      latest deadline in it. A lane whose whole batch found no store fails the next ones at their
+ *      first try, until one succeeds.
+ *  (5) A commit whose answer was lost is asked after, on a shared store until that deadline too,
+ *      before anybody is answered.
  *
  * Who runs the lane: its own thread (ENGINE_THREAD, what libpawl uses), or the owner's loop through
- * pawl__lane_turn (ENGINE_LOOP: no hand-over between reading a request and committing it).
+ * pawl__lane_turn (ENGINE_LOOP: no hand-over between reading a request and committing it). A
+ * shared store has several lanes, each with its thread and its connection.
  */
 #ifndef PAWL_ENGINE_ENGINE_H
 #define PAWL_ENGINE_ENGINE_H
@@ -40,7 +47,12 @@ struct engine_options {
 	int64_t retention_us;
 	int64_t clock_step_max_us;
 	int64_t sweep_us; /* between two looks for expired holds; default 1 s; < 0 = never */
+	uint32_t lanes;   /* default 1 on a store with a single writer, else ENGINE_LANES_DEFAULT */
+	uint32_t connections_max; /* of a remote store; see store_options */
 };
+
+#define ENGINE_LANES_DEFAULT 2
+#define ENGINE_LANES_MAX     16
 
 struct engine;
 struct lane_request;
@@ -59,7 +71,8 @@ struct lane_request {
 	uint32_t detail;      /* engine's */
 };
 
-/* url as in store/store.h. In ENGINE_THREAD the lane's thread runs on return. */
+/* url as in store/store.h. In ENGINE_THREAD the lanes' threads run on return. PAWL_E_CONFIG: several
+ * lanes on a store with a single writer, or ENGINE_LOOP on a remote one. */
 PAWL_MUST_CHECK enum pawl_status pawl__engine_open(const char *url,
                                                    const struct engine_options *opt,
                                                    struct engine **ret, struct pawl_error *err);
@@ -81,18 +94,35 @@ void pawl__engine_close(struct engine *e);
  */
 PAWL_MUST_CHECK enum pawl_status pawl__lane_submit(struct engine *e, struct lane_request *rq);
 
+/* Load what is wanted in ws, on a reader's thread: where pawl__engine_reads_wait, for those who
+ * must not. Owned by the engine from submit until done, which runs on that thread. */
+struct read_request {
+	struct read_request *next;
+	struct ws *ws;            /* borrowed */
+	int64_t deadline_mono_us; /* 0 = PAWL_DEADLINE_MS_DEFAULT from submit */
+	void (*done)(struct read_request *rq, enum pawl_status st);
+};
+
+/* Whether a read may take longer than an event loop should wait. */
+bool pawl__engine_reads_wait(const struct engine *e);
+
+/* E_OVERLOADED: done will not be called. PRE: pawl__engine_reads_wait. Any thread. */
+PAWL_MUST_CHECK enum pawl_status pawl__engine_read_submit(struct engine *e,
+                                                          struct read_request *rq);
+
 /* ENGINE_LOOP: commit at most one batch of what is queued, or do a piece of upkeep when nothing
  * is. Returns how long the loop may sleep before the next call, in microseconds, 0 = come back
  * at once. */
 int64_t pawl__lane_turn(struct engine *e);
 
-/* Requests that wait. Any thread. */
+/* Requests that wait, in all lanes. Any thread. */
 uint32_t pawl__lane_depth(struct engine *e);
 
 /* Load what is wanted in ws from one committed snapshot. Any thread. */
 PAWL_MUST_CHECK enum pawl_status pawl__engine_read(struct engine *e, struct ws *ws,
                                                    struct pawl_error *err);
 
+/* On a remote store as of some seconds ago at most, and it never waits. */
 PAWL_MUST_CHECK enum pawl_status pawl__engine_stats(struct engine *e, struct store_stats *ret,
                                                     struct pawl_error *err);
 
@@ -101,19 +131,20 @@ PAWL_MUST_CHECK enum pawl_status pawl__engine_audit(struct engine *e, store_drif
                                                     struct pawl_error *err);
 
 struct engine_health {
-	bool writable; /* false: fatal fault, every write is refused */
+	bool writable; /* false: fatal fault, or no lane reaches the store: writes are refused */
 	bool draining;
 	bool clock_stepped; /* the wall clock jumped ahead: expiry goes on at the old pace */
-	char detail[PAWL_ERROR_TEXT_MAX]; /* of the fatal fault */
+	char detail[PAWL_ERROR_TEXT_MAX]; /* of the fault */
 };
 
 /* Counters since open; a consistent copy. Any thread. */
 struct engine_metrics {
 	uint64_t requests, committed, refused, replayed, dropped, overloaded;
 	uint64_t batches, batches_empty, retries, sweeps, holds_expired_accounts;
-	struct hist batch_len; /* requests a batch */
-	struct hist commit_us; /* begin to commit */
-	struct hist wait_us;   /* submit to done */
+	uint64_t lost, unknown; /* connections lost under a batch; commits that were asked after */
+	struct hist batch_len;  /* requests a batch */
+	struct hist commit_us;  /* begin to commit */
+	struct hist wait_us;    /* submit to done */
 };
 
 void pawl__engine_health(struct engine *e, struct engine_health *ret);

@@ -123,6 +123,16 @@ enum pawl_status store_outcome(struct store *s, int64_t revision, int64_t answer
 	return st;
 }
 
+enum pawl_status pawl__store_another(struct store *s, struct store **ret, struct pawl_error *err)
+{
+	enum pawl_status st;
+
+	PRE((s->ops->caps & STORE_CAP_SINGLE_WRITER) == 0 && s->ops->another != NULL);
+	st = s->ops->another(s, ret, err);
+	POST(result_legal(st, false));
+	return st;
+}
+
 enum pawl_status store_read(struct store *s, struct ws *ws, struct pawl_error *err)
 {
 	enum pawl_status st = s->ops->read(s, ws, err);

@@ -35,9 +35,11 @@
 #include "pawl/error.h"
 
 struct store_options {
-	int64_t retention_us; /* of answers; > 0 */
-	bool read_only;       /* open for read and audit only; no lock, nothing is created */
-	uint64_t sim_seed;    /* memory only: see memory/memory.h */
+	int64_t retention_us;     /* of answers; > 0 */
+	bool read_only;           /* open for read and audit only; no lock, nothing is created */
+	uint32_t connections_max; /* remote stores: this one and its siblings together; 0 =
+	                             min(2 x cores + 1, 25) */
+	uint64_t sim_seed;        /* memory only: see memory/memory.h */
 };
 
 struct store_begin {
@@ -78,6 +80,7 @@ enum store_outcome { STORE_COMMITTED, STORE_NOT_COMMITTED, STORE_NOT_KNOWN };
 
 #define STORE_CAP_SINGLE_WRITER 1u /* one process; its lane is the only writer */
 #define STORE_CAP_DURABLE       2u /* promise (1) in full; memory lacks it */
+#define STORE_CAP_REMOTE        4u /* beyond a network: a call may take long, and another may serve */
 
 struct store;
 
@@ -85,11 +88,18 @@ struct store_ops {
 	const char *name;
 	unsigned caps;
 
+	/* One more writer over the same rows, with a transaction of its own; to be closed before
+	 * s. NULL where STORE_CAP_SINGLE_WRITER. Its read, audit and stats are those of s. */
+	enum pawl_status (*another)(struct store *s, struct store **ret, struct pawl_error *err);
+
 	/* E_STORE_UNAVAILABLE, E_BUSY, E_SERIALIZE, E_IO, E_CORRUPT. */
 	enum pawl_status (*begin)(struct store *s, struct store_begin *ret, struct pawl_error *err);
 
 	/* Fill every entry from ws->wanted on (skipping those that are loaded), set loaded,
-	 * present and stored, and set ws->wanted to NULL. Strings go to ws->arena; account rows
+	 * present and stored, and set ws->wanted to NULL. Where there are several writers it may
+	 * raise ws->revision, which begin gave as a floor only: revisions are drawn after the rows
+	 * are locked, so that those of one row grow. The first load of a transaction may raise
+	 * ws->now_us as well. It may add entries that the named ones hang on. Strings go to ws->arena; account rows
 	 * are complete. Holds come with the ids of their accounts. An answer older than the
 	 * retention is absent. */
 	enum pawl_status (*load)(struct store *s, struct ws *ws, struct pawl_error *err);
@@ -154,6 +164,10 @@ struct store {
  * E_BUSY when another process has it, E_SCHEMA when a newer program has written it. */
 PAWL_MUST_CHECK enum pawl_status pawl__store_open(const char *url, const struct store_options *opt,
                                                   struct store **ret, struct pawl_error *err);
+
+/* A sibling of s, for another lane; PRE: not STORE_CAP_SINGLE_WRITER. */
+PAWL_MUST_CHECK enum pawl_status pawl__store_another(struct store *s, struct store **ret,
+                                                     struct pawl_error *err);
 
 /* The only call sites of struct store_ops: they assert the state and the legality of results. */
 PAWL_MUST_CHECK enum pawl_status store_begin(struct store *s, struct store_begin *ret,
