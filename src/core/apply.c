@@ -62,10 +62,18 @@ static enum pawl_status record_refuse(struct step *s, enum pawl_status code,
 }
 
 /* The version the request asks for, against the one that is. */
-static enum pawl_status record_condition(struct step *s, const struct ws_entry *e, int64_t want)
+static enum pawl_status record_condition(struct step *s, const struct ws_entry *e,
+                                         const struct op *op)
 {
 	const int64_t version = e->present ? e->row.record.version : 0;
+	int64_t want = op->u.record.if_version;
 
+	if (want == TX_VERSION_LIST) {
+		for (uint32_t i = 0; i < op->u.record.versions_len && e->present; i++) {
+			if (op->u.record.versions[i] == version)
+				want = version;
+		}
+	}
 	if (want == TX_VERSION_ANY)
 		return PAWL_OK;
 	if (want == TX_VERSION_NEW)
@@ -87,7 +95,7 @@ static void result_record(struct step *s, struct str key, int64_t version)
 static enum pawl_status apply_put(struct step *s, const struct op *op)
 {
 	struct ws_entry *e = op->row[0];
-	const enum pawl_status st = record_condition(s, e, op->u.record.if_version);
+	const enum pawl_status st = record_condition(s, e, op);
 
 	if (st != PAWL_OK)
 		return st;
@@ -110,7 +118,7 @@ static enum pawl_status apply_delete(struct step *s, const struct op *op)
 
 	if (!e->present && (want == TX_VERSION_ANY || want == TX_VERSION_NEW))
 		return pawl__step_not_found(s, "no such record");
-	st = record_condition(s, e, want);
+	st = record_condition(s, e, op);
 	if (st != PAWL_OK)
 		return st;
 	if (e->present) {
@@ -151,7 +159,7 @@ static enum pawl_status apply_check(struct step *s, const struct op *op)
 
 	if (op->is_account)
 		return check_account(s, op);
-	st = record_condition(s, e, op->u.record.if_version);
+	st = record_condition(s, e, op);
 	if (st == PAWL_OK)
 		result_record(s, e->id, e->present ? e->row.record.version : 0);
 	return st;

@@ -67,6 +67,11 @@ static void canon_record(struct buf *b, const struct op *op)
 	canon_str(b, op->u.record.key);
 	canon_str(b, op->u.record.value);
 	canon_num(b, op->u.record.if_version);
+	if (op->u.record.if_version != TX_VERSION_LIST)
+		return;
+	canon_num(b, op->u.record.versions_len);
+	for (uint32_t i = 0; i < op->u.record.versions_len; i++)
+		canon_num(b, op->u.record.versions[i]);
 }
 
 static void canon_op(struct buf *b, const struct op *op)

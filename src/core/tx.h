@@ -42,6 +42,7 @@ enum op_kind {
 #define TX_VERSION_ANY    (-1) /* no condition */
 #define TX_VERSION_EXISTS (-2) /* must exist, any version (If-Match: *) */
 #define TX_VERSION_ABSENT 0    /* must not exist (If-None-Match: *) */
+#define TX_VERSION_LIST   (-4) /* any of versions[0..versions_len) */
 #define TX_VERSION_NEW    (-3) /* may create, must not overwrite blindly: 428 when it exists */
 
 struct order_line {
@@ -65,7 +66,9 @@ struct op {
 		struct {
 			struct str key, value;
 			int64_t if_version; /* TX_VERSION_* or a version */
-		} record;                   /* OP_PUT, OP_DELETE, OP_CHECK of a record */
+			const int64_t *versions;
+			uint32_t versions_len;
+		} record; /* OP_PUT, OP_DELETE, OP_CHECK of a record */
 		struct {
 			struct str topic, key, body;
 		} emit;

@@ -66,6 +66,7 @@ void pawl__call_answer(struct call *c, int status, struct str type, struct str b
                        const struct buf *fields)
 {
 	char mem[FIELDS_LEN];
+	struct http_answer answer;
 	struct buf b;
 
 	pawl__buf_init_fixed(&b, mem, sizeof(mem));
@@ -76,10 +77,13 @@ void pawl__call_answer(struct call *c, int status, struct str type, struct str b
 		buf_str(&b, buf_get(fields));
 	INVARIANT(!b.overflow && (fields == NULL || !fields->overflow));
 	pawl__call_count(c->server, c->route, status, c->start_us);
-	pawl__http_answer(c->conn, &(struct http_answer){ .status = status,
-	                                                  .content_type = type,
-	                                                  .fields = buf_get(&b),
-	                                                  .body = body });
+	answer = (struct http_answer){
+		.status = status, .content_type = type, .fields = buf_get(&b), .body = body
+	};
+	if (c->conn != NULL)
+		pawl__http_answer(c->conn, &answer);
+	else
+		(void)pawl__http_answer_token(c->server->http, c->token, &answer);
 }
 
 static void problem_answer(struct call *c, const struct problem *p, const char *field)
@@ -205,16 +209,10 @@ void pawl__call_request(void *data, struct http_conn *conn, const struct http_re
 bool pawl__call_may_overlap(void *data, const struct http_request *req)
 {
 	struct route_match m;
-	struct str tags = STR_NONE;
-	size_t count;
 
 	(void)data;
 	pawl__route_find(req->method, req->path, &m);
-	if (m.route == NULL || (m.route->flags & ROUTE_WRITE) == 0)
-		return false;
-	/* A list of entity tags is held against the version as it is then: a write that looks. */
-	(void)pawl__http1_field(&req->fields, STR("If-Match"), &tags, &count);
-	return tags.len == 0 || memchr(tags.ptr, ',', tags.len) == NULL;
+	return m.route != NULL && (m.route->flags & ROUTE_WRITE) != 0;
 }
 
 /* Everything that the front refuses has a row in the status table. */

@@ -2,8 +2,9 @@
 /*
  * server/call - one request at work, and what all of them share. Private to src/server.
  *
- * A read is answered within the call. A write goes on as a struct pending, from a pool, which the
- * engine owns until it calls back:
+ * A read is answered within the call where the store is near; beyond a network it goes on as a
+ * struct read_call, on a reader's thread of the engine. A write goes on as a struct pending, from a
+ * pool, which the engine owns until it calls back:
  *
  *     FREE -> decoded -> submitted -> (the lane) -> answered -> FREE
  *                |  refused here                        ^ ENGINE_THREAD: by way of the list
@@ -12,8 +13,8 @@
  * Invariants:
  *  (1) Strings of a submitted tx point into its own arena and JSON, into the route table or into
  *      the tokens: nothing of the connection's bytes.
- *  (2) `pending` counts those that the engine owns or has put on the list.
- *  (3) Only `finished` and `stops` are touched by another thread than the loop's.
+ *  (2) `pending` counts those that the engine owns or has put on a list, reads and writes.
+ *  (3) Only `finished`, `reads` and `stops` are touched by another thread than the loop's.
  */
 #ifndef PAWL_SERVER_CALL_H
 #define PAWL_SERVER_CALL_H
@@ -28,13 +29,15 @@
 #include "net/server.h"
 #include "server/auth.h"
 #include "server/decode.h"
+#include "server/fields.h"
 #include "server/route.h"
 #include "server/server.h"
 
 #define ROUTES_MAX   64
-#define FIELDS_LEN   1024               /* bytes of an answer's own fields */
-#define BODY_OUT_MAX ((size_t)8 << 20)  /* of a body that the server itself writes */
-#define PENDING_KEPT 4096               /* unused ones that are not given back to the heap */
+#define FIELDS_LEN   1024              /* bytes of an answer's own fields */
+#define BODY_OUT_MAX ((size_t)8 << 20) /* of a body that the server itself writes */
+#define PENDING_KEPT 4096              /* unused ones that are not given back to the heap */
+#define READS_KEPT   256
 #define READ_MAX     ((size_t)16 << 20) /* rows of one read */
 
 /* Buckets of request durations, upper bounds in microseconds. */
@@ -66,6 +69,41 @@ struct pending {
 	struct tx_answer answer; /* ENGINE_THREAD: a copy in the arena */
 };
 
+struct call {
+	struct server *server;
+	struct http_conn *conn;         /* NULL once it is deferred: */
+	struct http_token token;        /* then this */
+	const struct http_request *req; /* until then */
+	const struct route *route;      /* NULL = none */
+	struct str param;               /* as sent */
+	struct str caller;
+	struct str request_id;
+	char request_id_mem[32];
+	int64_t start_us;
+};
+
+/* A read: what the path and the fields ask for, then its rows. */
+struct read_call {
+	struct read_request rq;
+	struct read_call *next; /* free or finished */
+	struct call call;
+	enum pawl_status st; /* how the rows were loaded */
+	struct arena arena;
+	struct ws ws;
+	struct str id; /* decoded from the path */
+	char id_mem[PAWL_TARGET_MAX];
+	char name_mem[2][ROW_ID_MAX]; /* of accounts that are made of it */
+	const struct ws_entry *row[2];
+	bool has_match, has_none; /* If-Match, If-None-Match */
+	struct etags match, none;
+};
+
+/* What a GET route reads and how it shows it. */
+struct read_kind {
+	bool (*want)(struct read_call *r);   /* false: it has answered */
+	void (*render)(struct read_call *r); /* rows are loaded; answers */
+};
+
 struct server {
 	struct server_options opt;
 	struct engine *engine;
@@ -85,13 +123,16 @@ struct server {
 	uint32_t free_len;
 	uint32_t pending;
 	size_t waiting;       /* bytes of those under way */
-	pthread_mutex_t lock; /* guards finished */
+	pthread_mutex_t lock; /* guards finished and reads */
 	struct pending *finished, **finished_last;
+	struct read_call *reads; /* the same */
+	struct read_call *reads_free;
+	uint32_t reads_free_len;
 	/* scratch of the loop's thread, used within one call */
 	struct buf scratch; /* DECODE_SCRATCH */
 	struct buf canon;
 	struct buf out;
-	struct arena read_arena;
+	struct read_call read_here; /* of a store that is near */
 	struct decoder decoder;
 	char refuse_fields[FIELDS_LEN];
 	/* numbers */
@@ -99,18 +140,6 @@ struct server {
 	uint64_t id_next;
 	int64_t start_real_us;
 	struct route_counts counts[ROUTES_MAX + 1]; /* the last: no route */
-};
-
-struct call {
-	struct server *server;
-	struct http_conn *conn;
-	const struct http_request *req;
-	const struct route *route; /* NULL = none */
-	struct str param;          /* as sent */
-	struct str caller;
-	struct str request_id;
-	char request_id_mem[32];
-	int64_t start_us;
 };
 
 /* call.c: everything that comes in, and the answers that are given at once. */
@@ -145,14 +174,13 @@ void pawl__pending_drain(struct server *s);
 void pawl__pending_free_all(struct server *s);
 
 /* read.c */
-void pawl__get_account(struct call *c);
-void pawl__get_hold(struct call *c);
-void pawl__get_item(struct call *c);
-void pawl__get_order(struct call *c);
-void pawl__get_record(struct call *c);
-void pawl__get_answer(struct call *c);
-/* The version of a record now, 0 = absent. */
-PAWL_MUST_CHECK enum pawl_status pawl__read_version(struct server *s, struct str key, int64_t *ret);
+extern const struct read_kind pawl__read_account, pawl__read_hold, pawl__read_item,
+	pawl__read_order, pawl__read_record, pawl__read_answer;
+void pawl__call_read(struct call *c);
+/* Answer what the readers' threads have put on the list. */
+void pawl__reads_drain(struct server *s);
+void pawl__reads_init(struct server *s);
+void pawl__reads_deinit(struct server *s);
 
 /* health.c, metrics.c */
 void pawl__get_livez(struct call *c);

@@ -1,254 +1,350 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET: a row or two from one committed snapshot, on the loop's thread. */
+/* GET: a row or two from one committed snapshot. What is wanted is known before anything is read,
+ * so that the reading may be left to another thread. */
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/id.h"
 #include "core/account.h"
 #include "server/call.h"
-#include "server/fields.h"
 
-static void ws_begin(struct server *s, struct ws *ws)
+#define READ_BLOCK 4096u
+
+static void not_found(struct read_call *r, const char *detail)
 {
-	pawl__arena_reset(&s->read_arena);
-	pawl__ws_init(ws, &s->read_arena, s->id_prefix, 1);
-}
-
-static enum pawl_status ws_read(struct server *s, struct ws *ws, struct pawl_error *err)
-{
-	if (ws->failed)
-		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
-	return pawl__engine_read(s->engine, ws, err);
-}
-
-/* Load what is wanted. False: answered. */
-static bool load(struct call *c, struct ws *ws)
-{
-	struct pawl_error err;
-	const enum pawl_status st = ws_read(c->server, ws, &err);
-
-	if (st == PAWL_OK)
-		return true;
-	pawl__call_fail(c, st, STR_NONE, NULL);
-	return false;
-}
-
-static void not_found(struct call *c, const char *detail)
-{
-	pawl__call_fail(c, PAWL_E_NOT_FOUND, STR_NONE, detail);
+	pawl__call_fail(&r->call, PAWL_E_NOT_FOUND, STR_NONE, detail);
 }
 
 /* The body is in server.out. */
-static void answer_out(struct call *c)
+static void answer_out(struct read_call *r)
 {
-	if (c->server->out.overflow)
-		pawl__call_fail(c, PAWL_E_NOMEM, STR_NONE, NULL);
+	const struct buf *out = &r->call.server->out;
+
+	if (out->overflow)
+		pawl__call_fail(&r->call, PAWL_E_NOMEM, STR_NONE, NULL);
 	else
-		pawl__call_answer(c, 200, TYPE_JSON, buf_get(&c->server->out), NULL);
+		pawl__call_answer(&r->call, 200, TYPE_JSON, buf_get(out), NULL);
 }
 
-void pawl__get_account(struct call *c)
+static struct buf *out_begin(struct read_call *r)
 {
-	struct buf *out = &c->server->out;
-	char mem[PAWL_TARGET_MAX];
-	struct str id, unit;
-	struct ws ws;
-	const struct ws_entry *e;
+	pawl__buf_reset(&r->call.server->out);
+	return &r->call.server->out;
+}
 
-	if (!pawl__call_param(c, PAWL_ACCOUNT_ID_MAX, mem, &id))
-		return;
-	ws_begin(c->server, &ws);
-	e = pawl__ws_want(&ws, ROW_ACCOUNT, id);
-	if (!load(c, &ws))
-		return;
-	unit = pawl__account_world_unit(id);
-	pawl__buf_reset(out);
-	if (e->present) {
-		pawl__json_account(out, &e->row.account);
+static bool account_want(struct read_call *r)
+{
+	if (!pawl__call_param(&r->call, PAWL_ACCOUNT_ID_MAX, r->id_mem, &r->id))
+		return false;
+	r->row[0] = pawl__ws_want(&r->ws, ROW_ACCOUNT, r->id);
+	return true;
+}
+
+static void account_render(struct read_call *r)
+{
+	const struct str unit = pawl__account_world_unit(r->id);
+	struct buf *out = out_begin(r);
+
+	if (r->row[0]->present) {
+		pawl__json_account(out, &r->row[0]->row.account);
 	} else if (unit.len > 0) {
 		/* It exists for every unit, and has a row once something has moved. */
-		pawl__json_account(out, &(struct account){ .id = id, .unit = unit });
+		pawl__json_account(out, &(struct account){ .id = r->id, .unit = unit });
 	} else {
-		not_found(c, "no such account");
+		not_found(r, "no such account");
 		return;
 	}
-	answer_out(c);
+	answer_out(r);
 }
 
-/* The row of a hold or order by the id in the path. NULL: answered. */
-static const struct ws_entry *load_numbered(struct call *c, struct ws *ws, enum row_kind kind,
-                                            const char *absent)
+const struct read_kind pawl__read_account = { account_want, account_render };
+
+/* The row of a hold or order by the id in the path. */
+static bool numbered_want(struct read_call *r, enum row_kind kind, const char *absent)
 {
-	char mem[PAWL_TARGET_MAX];
-	struct str id;
 	int64_t number;
-	const struct ws_entry *e;
 
-	if (!pawl__call_param(c, PAWL_ID_MAX, mem, &id))
-		return NULL;
-	if (!pawl__id_parse(id, &number)) {
-		not_found(c, absent);
-		return NULL;
+	if (!pawl__call_param(&r->call, PAWL_ID_MAX, r->id_mem, &r->id))
+		return false;
+	if (!pawl__id_parse(r->id, &number)) {
+		not_found(r, absent);
+		return false;
 	}
-	ws_begin(c->server, ws);
-	e = pawl__ws_want_number(ws, kind, number);
-	if (!load(c, ws))
-		return NULL;
-	if (e->present)
-		return e;
-	not_found(c, absent);
-	return NULL;
+	r->row[0] = pawl__ws_want_number(&r->ws, kind, number);
+	return true;
 }
 
-void pawl__get_hold(struct call *c)
+static bool hold_want(struct read_call *r)
 {
-	struct ws ws;
-	const struct ws_entry *e = load_numbered(c, &ws, ROW_HOLD, "no such hold");
-
-	if (e == NULL)
-		return;
-	pawl__buf_reset(&c->server->out);
-	pawl__json_hold(&c->server->out, &e->row.hold, ws.now_us);
-	answer_out(c);
+	return numbered_want(r, ROW_HOLD, "no such hold");
 }
 
-void pawl__get_order(struct call *c)
+static void hold_render(struct read_call *r)
 {
-	struct ws ws;
-	const struct ws_entry *e = load_numbered(c, &ws, ROW_ORDER, "no such order");
-
-	if (e == NULL)
+	if (!r->row[0]->present) {
+		not_found(r, "no such hold");
 		return;
-	pawl__buf_reset(&c->server->out);
-	pawl__json_order(&c->server->out, &e->row.order, ws.now_us);
-	answer_out(c);
+	}
+	pawl__json_hold(out_begin(r), &r->row[0]->row.hold, r->ws.now_us);
+	answer_out(r);
 }
 
-static struct str joined(char *mem, size_t cap, struct str prefix, struct str s)
+const struct read_kind pawl__read_hold = { hold_want, hold_render };
+
+static bool order_want(struct read_call *r)
+{
+	return numbered_want(r, ROW_ORDER, "no such order");
+}
+
+static void order_render(struct read_call *r)
+{
+	if (!r->row[0]->present) {
+		not_found(r, "no such order");
+		return;
+	}
+	pawl__json_order(out_begin(r), &r->row[0]->row.order, r->ws.now_us);
+	answer_out(r);
+}
+
+const struct read_kind pawl__read_order = { order_want, order_render };
+
+static const struct ws_entry *want_joined(struct read_call *r, unsigned i, struct str prefix)
 {
 	struct buf b;
 
-	pawl__buf_init_fixed(&b, mem, cap);
+	pawl__buf_init_fixed(&b, r->name_mem[i], sizeof(r->name_mem[i]));
 	buf_str(&b, prefix);
-	buf_str(&b, s);
+	buf_str(&b, r->id);
 	INVARIANT(!b.overflow);
-	return buf_get(&b);
+	return pawl__ws_want(&r->ws, ROW_ACCOUNT, buf_get(&b));
 }
 
-void pawl__get_item(struct call *c)
+static bool item_want(struct read_call *r)
 {
-	char mem[PAWL_TARGET_MAX], stock_mem[ROW_ID_MAX], sold_mem[ROW_ID_MAX];
-	const struct ws_entry *stock, *sold;
-	struct str sku;
-	struct ws ws;
-
-	if (!pawl__call_param(c, PAWL_ID_MAX, mem, &sku))
-		return;
-	ws_begin(c->server, &ws);
-	stock = pawl__ws_want(&ws, ROW_ACCOUNT,
-	                      joined(stock_mem, sizeof(stock_mem), STR("stock:"), sku));
-	sold = pawl__ws_want(&ws, ROW_ACCOUNT,
-	                     joined(sold_mem, sizeof(sold_mem), STR("sold:"), sku));
-	if (!load(c, &ws))
-		return;
-	if (!stock->present || !sold->present) {
-		not_found(c, "no such item");
-		return;
-	}
-	pawl__buf_reset(&c->server->out);
-	pawl__json_item(&c->server->out, sku, &stock->row.account, &sold->row.account);
-	answer_out(c);
+	if (!pawl__call_param(&r->call, PAWL_ID_MAX, r->id_mem, &r->id))
+		return false;
+	r->row[0] = want_joined(r, 0, STR("stock:"));
+	r->row[1] = want_joined(r, 1, STR("sold:"));
+	return true;
 }
 
-/* The conditions of a GET, RFC 9110 13.2.2. False: answered. */
-static bool record_conditions(struct call *c, struct str key, int64_t version,
-                              const struct buf *etag)
+static void item_render(struct read_call *r)
 {
-	struct str match, none;
-	struct etags tags;
+	if (!r->row[0]->present || !r->row[1]->present) {
+		not_found(r, "no such item");
+		return;
+	}
+	pawl__json_item(out_begin(r), r->id, &r->row[0]->row.account, &r->row[1]->row.account);
+	answer_out(r);
+}
 
-	if (!pawl__call_field(c, STR("If-Match"), &match) ||
-	    !pawl__call_field(c, STR("If-None-Match"), &none) ||
-	    (match.ptr != NULL && !pawl__field_etags(match, &tags))) {
-		pawl__call_fail(
-			c, PAWL_E_INVALID, STR_NONE,
-			"If-Match and If-None-Match are * or a list of at most 32 entity tags");
-		return false;
-	}
-	if (match.ptr != NULL && !pawl__etags_match(&tags, version, false)) {
-		pawl__call_problem(c, &(struct problem){ .code = PAWL_E_VERSION_MISMATCH,
-		                                         .op = -1,
-		                                         .name = key,
-		                                         .a = version });
-		return false;
-	}
-	if (none.ptr == NULL)
+const struct read_kind pawl__read_item = { item_want, item_render };
+
+/* One of the conditions of a GET. False: answered. */
+static bool take_tags(struct read_call *r, struct str name, struct etags *ret, bool *ret_has)
+{
+	struct str value;
+
+	*ret_has = false;
+	if (pawl__call_field(&r->call, name, &value) &&
+	    (value.ptr == NULL || pawl__field_etags(value, ret))) {
+		*ret_has = value.ptr != NULL;
 		return true;
-	if (!pawl__field_etags(none, &tags)) {
-		pawl__call_fail(c, PAWL_E_INVALID, STR_NONE,
-		                "If-None-Match is * or a list of at most 32 entity tags");
-		return false;
 	}
-	if (!pawl__etags_match(&tags, version, true))
-		return true;
-	pawl__call_answer(c, 304, STR_NONE, STR_NONE, etag);
+	pawl__call_fail(&r->call, PAWL_E_INVALID, STR_NONE,
+	                "If-Match and If-None-Match are * or a list of at most 32 entity tags");
 	return false;
 }
 
-void pawl__get_record(struct call *c)
+static bool record_want(struct read_call *r)
 {
-	char mem[PAWL_TARGET_MAX], etag_mem[64];
-	const struct ws_entry *e;
-	struct buf etag;
-	struct str key;
-	struct ws ws;
+	if (!pawl__call_param(&r->call, PAWL_ID_MAX, r->id_mem, &r->id) ||
+	    !take_tags(r, STR("If-Match"), &r->match, &r->has_match) ||
+	    !take_tags(r, STR("If-None-Match"), &r->none, &r->has_none))
+		return false;
+	r->row[0] = pawl__ws_want(&r->ws, ROW_RECORD, r->id);
+	return true;
+}
 
-	if (!pawl__call_param(c, PAWL_ID_MAX, mem, &key))
-		return;
-	ws_begin(c->server, &ws);
-	e = pawl__ws_want(&ws, ROW_RECORD, key);
-	if (!load(c, &ws))
-		return;
-	if (!e->present) {
-		not_found(c, "no such record");
+/* With the conditions of RFC 9110 13.2.2. */
+static void record_render(struct read_call *r)
+{
+	const struct record *record = &r->row[0]->row.record;
+	char mem[64];
+	struct buf etag;
+
+	if (!r->row[0]->present) {
+		not_found(r, "no such record");
 		return;
 	}
-	pawl__buf_init_fixed(&etag, etag_mem, sizeof(etag_mem));
+	pawl__buf_init_fixed(&etag, mem, sizeof(mem));
 	buf_lit(&etag, "ETag: \"");
-	pawl__buf_i64(&etag, e->row.record.version);
+	pawl__buf_i64(&etag, record->version);
 	buf_lit(&etag, "\"\r\n");
-	if (record_conditions(c, key, e->row.record.version, &etag))
-		pawl__call_answer(c, 200, TYPE_JSON, e->row.record.value, &etag);
+	if (r->has_match && !pawl__etags_match(&r->match, record->version, false))
+		pawl__call_problem(&r->call, &(struct problem){ .code = PAWL_E_VERSION_MISMATCH,
+		                                                .op = -1,
+		                                                .name = r->id,
+		                                                .a = record->version });
+	else if (r->has_none && pawl__etags_match(&r->none, record->version, true))
+		pawl__call_answer(&r->call, 304, STR_NONE, STR_NONE, &etag);
+	else
+		pawl__call_answer(&r->call, 200, TYPE_JSON, record->value, &etag);
 }
 
-enum pawl_status pawl__read_version(struct server *s, struct str key, int64_t *ret)
+const struct read_kind pawl__read_record = { record_want, record_render };
+
+static bool answer_want(struct read_call *r)
 {
-	struct pawl_error err;
-	struct ws ws;
-	const struct ws_entry *e;
+	if (!pawl__call_param(&r->call, PAWL_KEY_MAX, r->id_mem, &r->id))
+		return false;
+	r->row[0] = pawl__ws_want_answer(&r->ws, r->call.caller, r->id);
+	return true;
+}
+
+static void answer_render(struct read_call *r)
+{
+	pawl__json_answer(out_begin(r), r->id, r->row[0]->present ? &r->row[0]->row.answer : NULL);
+	answer_out(r);
+}
+
+const struct read_kind pawl__read_answer = { answer_want, answer_render };
+
+static struct read_call *read_new(struct server *s)
+{
+	struct read_call *r = s->reads_free;
+
+	if (r == NULL) {
+		r = calloc(1, sizeof(*r));
+		if (r != NULL)
+			pawl__arena_init(&r->arena, READ_BLOCK, READ_MAX);
+		return r;
+	}
+	s->reads_free = r->next;
+	s->reads_free_len--;
+	return r;
+}
+
+static void read_destroy(struct read_call *r)
+{
+	pawl__arena_deinit(&r->arena);
+	free(r);
+}
+
+static void read_free(struct server *s, struct read_call *r)
+{
+	if (r == &s->read_here)
+		return;
+	if (s->reads_free_len >= READS_KEPT) {
+		read_destroy(r);
+		return;
+	}
+	r->next = s->reads_free;
+	s->reads_free = r;
+	s->reads_free_len++;
+}
+
+static void read_finish(struct read_call *r)
+{
+	if (r->st == PAWL_OK)
+		r->call.route->reads->render(r);
+	else
+		pawl__call_fail(&r->call, r->st, STR_NONE, NULL);
+}
+
+/* On a reader's thread. */
+static void done_on_thread(struct read_request *rq, enum pawl_status st)
+{
+	struct read_call *r = CONTAINER_OF(rq, struct read_call, rq);
+	struct server *s = r->call.server;
+
+	r->st = st;
+	(void)pthread_mutex_lock(&s->lock);
+	r->next = s->reads;
+	s->reads = r;
+	(void)pthread_mutex_unlock(&s->lock);
+	pawl__loop_wake(s->loop);
+}
+
+/* Hand it to the engine; nothing of the connection's bytes goes along. */
+static void read_defer(struct read_call *r, struct call *c)
+{
+	struct server *s = c->server;
 	enum pawl_status st;
 
-	ws_begin(s, &ws);
-	e = pawl__ws_want(&ws, ROW_RECORD, key);
-	st = ws_read(s, &ws, &err);
-	if (st == PAWL_OK)
-		*ret = e->present ? e->row.record.version : 0;
-	return st;
+	r->call.request_id = pawl__arena_str(&r->arena, c->request_id);
+	r->call.req = NULL;
+	r->rq = (struct read_request){ .ws = &r->ws, .done = done_on_thread };
+	st = r->arena.failed ? PAWL_E_NOMEM : pawl__engine_read_submit(s->engine, &r->rq);
+	if (st != PAWL_OK) {
+		pawl__call_fail(c, st, STR_NONE, NULL);
+		read_free(s, r);
+		return;
+	}
+	/* It is answered on this thread, so not before the token is there. */
+	s->pending++;
+	r->call.conn = NULL;
+	r->call.token = pawl__http_defer(c->conn);
 }
 
-void pawl__get_answer(struct call *c)
+void pawl__call_read(struct call *c)
 {
-	char mem[PAWL_TARGET_MAX];
-	const struct ws_entry *e;
-	struct str key;
-	struct ws ws;
+	struct server *s = c->server;
+	const bool waits = pawl__engine_reads_wait(s->engine);
+	struct read_call *r = waits ? read_new(s) : &s->read_here;
+	struct pawl_error err;
 
-	if (!pawl__call_param(c, PAWL_KEY_MAX, mem, &key))
+	if (r == NULL) {
+		pawl__call_fail(c, PAWL_E_NOMEM, STR_NONE, NULL);
 		return;
-	ws_begin(c->server, &ws);
-	e = pawl__ws_want_answer(&ws, c->caller, key);
-	if (!load(c, &ws))
-		return;
-	pawl__buf_reset(&c->server->out);
-	pawl__json_answer(&c->server->out, key, e->present ? &e->row.answer : NULL);
-	answer_out(c);
+	}
+	pawl__arena_reset(&r->arena);
+	r->call = *c;
+	pawl__ws_init(&r->ws, &r->arena, s->id_prefix, 1);
+	if (!c->route->reads->want(r)) {
+		read_free(s, r);
+	} else if (r->ws.failed) {
+		pawl__call_fail(c, PAWL_E_NOMEM, STR_NONE, NULL);
+		read_free(s, r);
+	} else if (waits) {
+		read_defer(r, c);
+	} else {
+		r->st = pawl__engine_read(s->engine, &r->ws, &err);
+		read_finish(r);
+	}
+}
+
+void pawl__reads_drain(struct server *s)
+{
+	struct read_call *list;
+
+	(void)pthread_mutex_lock(&s->lock);
+	list = s->reads;
+	s->reads = NULL;
+	(void)pthread_mutex_unlock(&s->lock);
+	while (list != NULL) {
+		struct read_call *r = list;
+
+		list = r->next;
+		read_finish(r);
+		s->pending--;
+		read_free(s, r);
+	}
+}
+
+void pawl__reads_init(struct server *s)
+{
+	pawl__arena_init(&s->read_here.arena, READ_BLOCK, READ_MAX);
+}
+
+void pawl__reads_deinit(struct server *s)
+{
+	while (s->reads_free != NULL) {
+		struct read_call *r = s->reads_free;
+
+		s->reads_free = r->next;
+		read_destroy(r);
+	}
+	pawl__arena_deinit(&s->read_here.arena);
 }

@@ -8,11 +8,15 @@
 
 #define WRITE(method, path, form)                                                                  \
 	{                                                                                          \
-		HTTP_##method, #method " " path, ROUTE_WRITE, pawl__call_write, form               \
+		HTTP_##method, #method " " path, ROUTE_WRITE, pawl__call_write, form, NULL         \
 	}
-#define READ(path, handler)                                                                        \
+#define READ(path, flags, kind)                                                                    \
 	{                                                                                          \
-		HTTP_GET, "GET " path, 0, handler, 0                                               \
+		HTTP_GET, "GET " path, flags, pawl__call_read, 0, kind                             \
+	}
+#define SELF(path, flags, handler)                                                                 \
+	{                                                                                          \
+		HTTP_GET, "GET " path, flags, handler, 0, NULL                                     \
 	}
 
 const struct route pawl__routes[] = {
@@ -21,23 +25,23 @@ const struct route pawl__routes[] = {
 	WRITE(POST, "/v1/transfers", FORM_TRANSFER),
 	WRITE(POST, "/v1/holds", FORM_HOLD),
 	WRITE(PUT, "/v1/accounts/{id}", FORM_ACCOUNT),
-	READ("/v1/accounts/{id}", pawl__get_account),
+	READ("/v1/accounts/{id}", 0, &pawl__read_account),
 	WRITE(POST, "/v1/holds/{id}/capture", FORM_CAPTURE),
 	WRITE(POST, "/v1/holds/{id}/release", FORM_RELEASE),
-	READ("/v1/holds/{id}", pawl__get_hold),
+	READ("/v1/holds/{id}", 0, &pawl__read_hold),
 	WRITE(PUT, "/v1/items/{sku}", FORM_ITEM),
 	WRITE(POST, "/v1/items/{sku}/restock", FORM_RESTOCK),
-	READ("/v1/items/{sku}", pawl__get_item),
+	READ("/v1/items/{sku}", 0, &pawl__read_item),
 	WRITE(POST, "/v1/orders/{id}/confirm", FORM_CONFIRM),
 	WRITE(POST, "/v1/orders/{id}/cancel", FORM_CANCEL),
-	READ("/v1/orders/{id}", pawl__get_order),
-	READ("/v1/records/{key}", pawl__get_record),
+	READ("/v1/orders/{id}", 0, &pawl__read_order),
+	READ("/v1/records/{key}", 0, &pawl__read_record),
 	WRITE(PUT, "/v1/records/{key}", FORM_RECORD_PUT),
 	WRITE(DELETE, "/v1/records/{key}", FORM_RECORD_DELETE),
-	{ HTTP_GET, "GET /v1/answers/{key}", ROUTE_KEY, pawl__get_answer, 0 },
-	{ HTTP_GET, "GET /livez", ROUTE_OPEN, pawl__get_livez, 0 },
-	{ HTTP_GET, "GET /readyz", ROUTE_OPEN, pawl__get_readyz, 0 },
-	READ("/metrics", pawl__get_metrics),
+	READ("/v1/answers/{key}", ROUTE_KEY, &pawl__read_answer),
+	SELF("/livez", ROUTE_OPEN, pawl__get_livez),
+	SELF("/readyz", ROUTE_OPEN, pawl__get_readyz),
+	SELF("/metrics", 0, pawl__get_metrics),
 };
 
 const size_t pawl__routes_len = ARRAY_LEN(pawl__routes);

@@ -20,6 +20,7 @@
 #include "server/decode.h"
 
 struct call;
+struct read_kind;
 
 #define ROUTE_OPEN  1u /* no token is asked for */
 #define ROUTE_WRITE 2u /* goes to the engine; may be in flight with others of its connection */
@@ -30,7 +31,8 @@ struct route {
 	const char *text; /* "PUT /v1/accounts/{id}" */
 	unsigned flags;
 	void (*handle)(struct call *c);
-	enum form_id form; /* ROUTE_WRITE */
+	enum form_id form;             /* ROUTE_WRITE */
+	const struct read_kind *reads; /* pawl__call_read */
 };
 
 extern const struct route pawl__routes[];

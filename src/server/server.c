@@ -17,7 +17,6 @@
 #define DRAIN_US_DEFAULT    INT64_C(10000000)
 #define DRAIN_LOOK_US       INT64_C(10000) /* between two looks whether all is done */
 #define UNIX_MODE           0660
-#define READ_BLOCK          (16u << 10)
 #define CANON_MAX           ((size_t)16 << 20)
 
 static void server_signal(void *data, int signo)
@@ -82,6 +81,7 @@ static int64_t server_work(struct loop_hook *h)
 		lane_us = pawl__lane_turn(s->engine);
 	} else {
 		pawl__pending_drain(s);
+		pawl__reads_drain(s);
 	}
 	drain_us = drain_turn(s);
 	return lane_us < drain_us ? lane_us : drain_us;
@@ -198,7 +198,7 @@ enum pawl_status pawl__server_open(const struct server_options *opt, struct serv
 	pawl__buf_init(&s->scratch, DECODE_SCRATCH);
 	pawl__buf_init(&s->canon, CANON_MAX);
 	pawl__buf_init(&s->out, BODY_OUT_MAX);
-	pawl__arena_init(&s->read_arena, READ_BLOCK, READ_MAX);
+	pawl__reads_init(s);
 	/* All of it now, so that a later overflow means a value over its limit, nothing else. */
 	if (pawl__buf_reserve(&s->scratch, DECODE_SCRATCH) == NULL)
 		return pawl__error_set(err, PAWL_E_NOMEM, "out of memory");
@@ -257,7 +257,7 @@ void pawl__server_close(struct server *s)
 	pawl__buf_deinit(&s->scratch);
 	pawl__buf_deinit(&s->canon);
 	pawl__buf_deinit(&s->out);
-	pawl__arena_deinit(&s->read_arena);
+	pawl__reads_deinit(s);
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -12,8 +12,6 @@
 #define PENDING_BLOCK 4096u
 #define PENDING_MAX   ((size_t)64 << 20) /* a parsed body takes up to 48 times its text */
 
-#define VERSION_NEVER INT64_MAX /* matches no record */
-
 static struct pending *pending_new(struct server *s)
 {
 	struct pending *p = s->free_list;
@@ -262,13 +260,29 @@ static bool take_body(struct call *c, struct pending *p)
 
 /* If-Match and If-None-Match of PUT and DELETE. A list is left in *ret_list: it is settled after
  * the fingerprint, which must not depend on the version that happens to be there. */
-static bool take_conditions(struct call *c, struct pending *p, struct etags *ret_list)
+/* Strong tags only: those of a write. */
+static bool take_list(struct call *c, struct pending *p, const struct etags *tags)
+{
+	struct op *op = &p->one.op;
+	int64_t *versions = arena_array(&p->arena, int64_t, tags->len);
+
+	if (versions == NULL)
+		return no_memory(c);
+	op->u.record.if_version = TX_VERSION_LIST;
+	op->u.record.versions = versions;
+	for (uint32_t i = 0; i < tags->len; i++) {
+		if (!tags->at[i].weak && tags->at[i].version != 0)
+			versions[op->u.record.versions_len++] = tags->at[i].version;
+	}
+	return true;
+}
+
+static bool take_conditions(struct call *c, struct pending *p)
 {
 	int64_t *version = &p->one.op.u.record.if_version;
 	struct str match, none;
 	struct etags tags;
 
-	ret_list->len = 0;
 	*version = TX_VERSION_NEW;
 	if (!pawl__call_field(c, STR("If-None-Match"), &none))
 		return invalid(c, "If-None-Match is given twice");
@@ -286,79 +300,30 @@ static bool take_conditions(struct call *c, struct pending *p, struct etags *ret
 		return true;
 	if (!pawl__field_etags(match, &tags))
 		return invalid(c, "If-Match is * or a list of at most 32 entity tags");
-	if (tags.any) {
-		*version = TX_VERSION_EXISTS;
-	} else if (tags.len == 1) {
-		*version = tags.at[0].weak || tags.at[0].version == 0 ? VERSION_NEVER
-		                                                      : tags.at[0].version;
-	} else {
-		*version = VERSION_NEVER;
-		*ret_list = tags;
-	}
-	return true;
-}
-
-/* In the fingerprint the list itself stands for the version that it will turn out to ask for. */
-static bool fingerprint(struct call *c, struct pending *p, const struct etags *list)
-{
-	const struct str route = p->tx.route;
-	char mem[64 + PAWL_HEAD_MAX];
-	struct buf b;
-	enum pawl_status st;
-
-	if (p->tx.key.len == 0)
-		return true;
-	pawl__buf_init_fixed(&b, mem, sizeof(mem));
-	if (list->len > 0) {
-		struct str match = STR_NONE;
-		size_t count;
-
-		(void)pawl__http1_field(&c->req->fields, STR("If-Match"), &match, &count);
-		buf_str(&b, route);
-		buf_lit(&b, " If-Match: ");
-		buf_str(&b, match);
-		p->tx.route = buf_get(&b);
-	}
-	st = pawl__canon_fingerprint(&p->tx, &c->server->canon);
-	p->tx.route = route;
-	return st == PAWL_OK ? true : no_memory(c);
-}
-
-static bool settle_list(struct call *c, struct pending *p, const struct etags *list)
-{
-	struct op *op = &p->one.op;
-	int64_t version;
-	enum pawl_status st;
-
-	if (list->len == 0)
-		return true;
-	st = pawl__read_version(c->server, op->u.record.key, &version);
-	if (st != PAWL_OK) {
-		pawl__call_fail(c, st, STR_NONE, NULL);
-		return false;
-	}
-	if (pawl__etags_match(list, version, false))
-		op->u.record.if_version = version;
+	if (!tags.any)
+		return take_list(c, p, &tags);
+	*version = TX_VERSION_EXISTS;
 	return true;
 }
 
 static bool build(struct call *c, struct pending *p)
 {
 	const enum op_kind kind = pawl__form(c->route->form)->shape.kind;
-	struct etags list = { .len = 0 };
 
 	p->tx.caller = c->caller;
 	p->tx.route = pawl__str_of(c->route->text);
 	p->tx.request_id = pawl__arena_str(&p->arena, c->request_id);
 	if (!take_key(c, p) || !take_param(c, p))
 		return false;
-	if ((kind == OP_PUT || kind == OP_DELETE) && !take_conditions(c, p, &list))
+	if ((kind == OP_PUT || kind == OP_DELETE) && !take_conditions(c, p))
 		return false;
 	if (!take_body(c, p))
 		return false;
 	if (p->arena.failed)
 		return no_memory(c);
-	return fingerprint(c, p, &list) && settle_list(c, p, &list);
+	if (p->tx.key.len > 0 && pawl__canon_fingerprint(&p->tx, &c->server->canon) != PAWL_OK)
+		return no_memory(c);
+	return true;
 }
 
 void pawl__call_write(struct call *c)
