@@ -20,6 +20,7 @@ struct serve_values {
 	struct option_list listen;
 	const char *store, *config, *token_file;
 	int64_t queue_max, batch_max, conns_max, retention_us;
+	int64_t lanes, db_conns_max;
 	int commit;
 	int log_format;
 	bool plaintext, quiet, json;
@@ -46,7 +47,8 @@ static const struct option_row serve_rows[] = {
 	  .def = "sqlite:./pawl-data/pawl.db",
 	  .env = "PAWL_STORE",
 	  .file = true,
-	  .doc = "sqlite:PATH, created when missing, with its directory; or memory:, which keeps "
+	  .doc = "sqlite:PATH, created when missing, with its directory; postgresql://..., as "
+	         "libpq reads it, for several servers over one database; or memory:, which keeps "
 	         "nothing" },
 	{ .name = "config",
 	  .arg = "FILE",
@@ -112,6 +114,24 @@ static const struct option_row serve_rows[] = {
 	  .doc = "who commits: the thread that reads the requests, or one of its own, so that "
 	         "reads "
 	         "do not wait for a slow disk" },
+	{ .name = "lanes",
+	  .arg = "N",
+	  .kind = OPTION_NUMBER,
+	  .offset = offsetof(struct serve_values, lanes),
+	  .min = 1,
+	  .max = ENGINE_LANES_MAX,
+	  .file = true,
+	  .doc = "batches in flight at the same time on PostgreSQL, each with a connection "
+	         "(default 2); the other stores have one writer" },
+	{ .name = "db-conns-max",
+	  .arg = "N",
+	  .kind = OPTION_NUMBER,
+	  .offset = offsetof(struct serve_values, db_conns_max),
+	  .min = 2,
+	  .max = 1000,
+	  .file = true,
+	  .doc = "connections to PostgreSQL, lanes and reads together (default twice the cores "
+	         "and one, at most 25)" },
 	{ .name = "log-format",
 	  .arg = "text|json",
 	  .kind = OPTION_CHOICE,
@@ -163,6 +183,8 @@ static enum pawl_status serving_open(struct serving *s, struct pawl_error *err)
 		.queue_max = (uint32_t)v->queue_max,
 		.batch_max = (uint32_t)v->batch_max,
 		.retention_us = v->retention_us,
+		.lanes = (uint32_t)v->lanes,
+		.connections_max = (uint32_t)v->db_conns_max,
 	};
 	struct server_options server = {
 		.listen = v->listen.at,
@@ -237,10 +259,10 @@ static void print_start(const struct serving *s)
 {
 	const struct serve_values *v = s->v;
 	FILE *out = s->cli->out;
-	char url[256];
+	char url[256], store[STORE_SHOWN_MAX];
 
 	pawl__print(out, "pawl %s\n", PAWL_VERSION);
-	pawl__print(out, "store       %s\n", v->store);
+	pawl__print(out, "store       %s\n", pawl__store_shown(v->store, store));
 	pawl__print(out, "engine      %s\n", s->stats.engine);
 	pawl__print(out, "durability  %s\n", s->stats.durability);
 	pawl__print(out, "listen      ");
@@ -259,11 +281,12 @@ static void print_start(const struct serving *s)
 static void print_json(const struct serving *s, int64_t ready_ms)
 {
 	const struct serve_values *v = s->v;
-	json_t *doc =
-		json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:[], s:s, s:I}", "schema_version", 1,
-	                  "version", PAWL_VERSION, "pid", (json_int_t)getpid(), "store", v->store,
-	                  "engine", s->stats.engine, "durability", s->stats.durability, "listen",
-	                  "auth", auth_state(v), "ready_ms", (json_int_t)ready_ms);
+	char store[STORE_SHOWN_MAX];
+	json_t *doc = json_pack("{s:i, s:s, s:I, s:s, s:s, s:s, s:[], s:s, s:I}", "schema_version",
+	                        1, "version", PAWL_VERSION, "pid", (json_int_t)getpid(), "store",
+	                        pawl__store_shown(v->store, store), "engine", s->stats.engine,
+	                        "durability", s->stats.durability, "listen", "auth", auth_state(v),
+	                        "ready_ms", (json_int_t)ready_ms);
 	char url[256];
 
 	for (size_t i = 0; i < v->listen.len; i++)

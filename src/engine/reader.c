@@ -77,6 +77,10 @@ enum pawl_status pawl__reader_start(struct reader *r, struct engine *e, uint32_t
 	r->tail = &r->head;
 	INVARIANT(pthread_mutex_init(&r->mu, NULL) == 0);
 	INVARIANT(pthread_cond_init(&r->wake, NULL) == 0);
+	/* The first look, so that whoever has just opened the engine can show it. */
+	(void)pthread_mutex_lock(&r->mu);
+	reader_look(r);
+	(void)pthread_mutex_unlock(&r->mu);
 	for (; r->threads_len < threads; r->threads_len++) {
 		if (pthread_create(&r->threads[r->threads_len], NULL, reader_main, r) != 0)
 			return pawl__error_set(err, PAWL_E_NOMEM, "cannot start a reader's thread");

@@ -80,7 +80,7 @@ enum store_outcome { STORE_COMMITTED, STORE_NOT_COMMITTED, STORE_NOT_KNOWN };
 
 #define STORE_CAP_SINGLE_WRITER 1u /* one process; its lane is the only writer */
 #define STORE_CAP_DURABLE       2u /* promise (1) in full; memory lacks it */
-#define STORE_CAP_REMOTE        4u /* beyond a network: a call may take long, and another may serve */
+#define STORE_CAP_REMOTE        4u /* beyond a network: a call may take long */
 
 struct store;
 
@@ -96,12 +96,12 @@ struct store_ops {
 	enum pawl_status (*begin)(struct store *s, struct store_begin *ret, struct pawl_error *err);
 
 	/* Fill every entry from ws->wanted on (skipping those that are loaded), set loaded,
-	 * present and stored, and set ws->wanted to NULL. Where there are several writers it may
-	 * raise ws->revision, which begin gave as a floor only: revisions are drawn after the rows
-	 * are locked, so that those of one row grow. The first load of a transaction may raise
-	 * ws->now_us as well. It may add entries that the named ones hang on. Strings go to ws->arena; account rows
+	 * present and stored, and set ws->wanted to NULL. Strings go to ws->arena; account rows
 	 * are complete. Holds come with the ids of their accounts. An answer older than the
-	 * retention is absent. */
+	 * retention is absent. It may add entries that the named ones hang on.
+	 * Where there are several writers it may raise ws->revision, which begin gave as a floor
+	 * only: revisions are drawn after the rows are locked, so that those of one row grow. The
+	 * first load of a transaction may raise ws->now_us as well. */
 	enum pawl_status (*load)(struct store *s, struct ws *ws, struct pawl_error *err);
 
 	/* Mark every live hold of this account with expires_us <= now_us expired (version =
@@ -164,6 +164,11 @@ struct store {
  * E_BUSY when another process has it, E_SCHEMA when a newer program has written it. */
 PAWL_MUST_CHECK enum pawl_status pawl__store_open(const char *url, const struct store_options *opt,
                                                   struct store **ret, struct pawl_error *err);
+
+/* url for people to read: passwords, and where a key lies, as "***"; "" when it is too long. ret is
+ * returned. */
+#define STORE_SHOWN_MAX 512
+const char *pawl__store_shown(const char *url, char ret[STORE_SHOWN_MAX]);
 
 /* A sibling of s, for another lane; PRE: not STORE_CAP_SINGLE_WRITER. */
 PAWL_MUST_CHECK enum pawl_status pawl__store_another(struct store *s, struct store **ret,
