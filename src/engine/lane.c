@@ -161,12 +161,12 @@ static bool lane_sweep(struct lane *l)
 	return due.len == SWEEP_ACCOUNTS_MAX;
 }
 
-static void lane_upkeep(struct lane *l, bool idle)
+static void lane_upkeep(struct lane *l)
 {
 	struct pawl_error err;
 
 	/* Upkeep that fails is tried again later; what matters fails in a commit. */
-	if (!l->engine->fatal && !l->down && store_housekeep(l->store, idle, &err) != PAWL_OK)
+	if (!l->engine->fatal && !l->down && store_housekeep(l->store, true, &err) != PAWL_OK)
 		return;
 }
 
@@ -214,10 +214,9 @@ static int64_t lane_turn(struct lane *l)
 	lane_take(l);
 	if (l->batch_len > 0) {
 		pawl__batch_run(l);
-		lane_upkeep(l, false);
-		l->idle_work = true;
+		l->idle_work = true; /* what cannot wait the store does at its next begin */
 	} else if (l->idle_work) {
-		lane_upkeep(l, true);
+		lane_upkeep(l);
 		l->idle_work = false;
 	}
 	if (!lane_empty(l))
@@ -233,7 +232,7 @@ static int64_t lane_turn(struct lane *l)
 		const bool more = lane_sweep(l);
 
 		e->sweep.next_us = more ? now_us : now_us + e->opt.sweep_us;
-		lane_upkeep(l, true);
+		lane_upkeep(l);
 	}
 	left_us = e->sweep.next_us - now_us;
 	if (left_us < 0)

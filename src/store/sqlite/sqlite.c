@@ -17,6 +17,7 @@
 #include "store/sqlite/flush.h"
 #include "store/sqlite/load.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/vfs.h"
 
 /* Pages of the WAL at which it is checkpointed: small and often keeps the tail of latency short. */
 #define SQLITE_WAL_PAGES      1000
@@ -29,6 +30,7 @@ struct sqlite_store {
 	bool read_only;
 	struct place_look look; /* read_only: when it was opened */
 	int lock_fd;            /* -1 = none */
+	struct writer_vfs vfs;  /* the writer's */
 	int64_t written_base;
 	_Atomic int64_t commits;
 	/* the lane's */
@@ -530,6 +532,7 @@ static void op_close(struct store *base)
 	pawl__conn_close(&s->reader, false);
 	/* After a fault the WAL is left to the next open: it has what was durable. */
 	pawl__conn_close(&s->writer, s->fatal == 0);
+	pawl__vfs_unregister(&s->vfs);
 	pawl__answers_deinit(&s->answers);
 	INVARIANT(pthread_mutex_destroy(&s->reader_mu) == 0);
 	if (s->lock_fd >= 0)
@@ -565,7 +568,9 @@ static enum pawl_status open_writer(struct sqlite_store *s, struct pawl_error *e
 	if (st == PAWL_OK)
 		st = pawl__place_lock(&s->place, &s->lock_fd, err);
 	if (st == PAWL_OK)
-		st = pawl__conn_open(&s->writer, s->place.path, vfs, CONN_WRITER, err);
+		st = pawl__vfs_register(&s->vfs, vfs, err);
+	if (st == PAWL_OK)
+		st = pawl__conn_open(&s->writer, s->place.path, s->vfs.name, CONN_WRITER, err);
 	if (st == PAWL_OK)
 		st = pawl__schema_upgrade(&s->writer, err);
 	if (st != PAWL_OK)
