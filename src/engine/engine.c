@@ -116,7 +116,7 @@ static void engine_freep(struct engine **e)
 	engine_free(*e);
 }
 
-static void cond_init(pthread_cond_t *ret)
+void pawl__cond_init(pthread_cond_t *ret)
 {
 	pthread_condattr_t attr;
 
@@ -130,7 +130,7 @@ static enum pawl_status lane_init(struct engine *e, struct lane *l, struct pawl_
 {
 	l->engine = e;
 	l->tail = &l->head;
-	cond_init(&l->wake);
+	pawl__cond_init(&l->wake);
 	rng_init(&l->rng, pawl__rng_os());
 	pawl__arena_init(&l->arena, ARENA_BLOCK, ARENA_MAX);
 	pawl__arena_keep(&l->arena, ARENA_KEEP);

@@ -93,6 +93,9 @@ int64_t pawl__engine_now(struct engine *e);
 /* A time that the store has seen: no later one of this process lies before it. Any thread. */
 void pawl__engine_seen(struct engine *e, int64_t us);
 
+/* One whose timed waits go by the monotonic clock. */
+void pawl__cond_init(pthread_cond_t *ret);
+
 /* Add n to one of e->metrics. */
 void pawl__engine_count(struct engine *e, uint64_t *metric, uint64_t n);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/reader.h"
 
+#include <time.h>
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/lane.h"
 
-#define STATS_US INT64_C(1000000) /* as old as that they are good enough */
+#define STATS_US INT64_C(1000000) /* between two looks at the store */
 
 static struct read_request *reader_take(struct reader *r)
 {
@@ -45,6 +47,16 @@ static void reader_look(struct reader *r)
 		r->stats = stats;
 }
 
+/* Called and left with mu held: until there is work, or another look is due. */
+static void reader_wait(struct reader *r)
+{
+	const int64_t until_us = r->stats_us + STATS_US;
+	const struct timespec until = { .tv_sec = until_us / 1000000,
+		                        .tv_nsec = until_us % 1000000 * 1000 };
+
+	(void)pthread_cond_timedwait(&r->wake, &r->mu, &until);
+}
+
 static void *reader_main(void *arg)
 {
 	struct reader *r = arg;
@@ -59,10 +71,10 @@ static void *reader_main(void *arg)
 			(void)pthread_mutex_lock(&r->mu);
 		} else if (r->stop) {
 			break;
-		} else if (r->stats_us == 0) {
+		} else if (pawl__clock_mono_us() - r->stats_us >= STATS_US) {
 			reader_look(r);
 		} else {
-			(void)pthread_cond_wait(&r->wake, &r->mu);
+			reader_wait(r);
 		}
 	}
 	(void)pthread_mutex_unlock(&r->mu);
@@ -76,7 +88,7 @@ enum pawl_status pawl__reader_start(struct reader *r, struct engine *e, uint32_t
 	r->engine = e;
 	r->tail = &r->head;
 	INVARIANT(pthread_mutex_init(&r->mu, NULL) == 0);
-	INVARIANT(pthread_cond_init(&r->wake, NULL) == 0);
+	pawl__cond_init(&r->wake);
 	/* The first look, so that whoever has just opened the engine can show it. */
 	(void)pthread_mutex_lock(&r->mu);
 	reader_look(r);
@@ -139,10 +151,7 @@ enum pawl_status pawl__reader_stats(struct reader *r, struct store_stats *ret,
 	(void)pthread_mutex_lock(&r->mu);
 	known = r->stats_known;
 	*ret = r->stats;
-	if (r->stats_us != 0 && pawl__clock_mono_us() - r->stats_us > STATS_US)
-		r->stats_us = 0; /* a thread that has nothing to do looks again */
 	(void)pthread_mutex_unlock(&r->mu);
-	(void)pthread_cond_signal(&r->wake);
 	return known ? PAWL_OK
 	             : pawl__error_set(err, PAWL_E_STORE_UNAVAILABLE,
 	                               "the store has not answered yet");

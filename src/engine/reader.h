@@ -26,7 +26,7 @@ struct reader {
 	bool stop;
 	bool stats_known;
 	struct store_stats stats; /* as of stats_us, mono */
-	int64_t stats_us;
+	int64_t stats_us;         /* 0: not yet */
 	/* */
 	pthread_t threads[READER_THREADS_MAX];
 	uint32_t threads_len;
@@ -37,7 +37,7 @@ PAWL_MUST_CHECK enum pawl_status pawl__reader_start(struct reader *r, struct eng
                                                     uint32_t threads, struct pawl_error *err);
 void pawl__reader_stop(struct reader *r);
 
-/* What the store said of itself within the last seconds; asks for a fresh look. */
+/* What the store said of itself when it was last asked, about a second ago. */
 PAWL_MUST_CHECK enum pawl_status pawl__reader_stats(struct reader *r, struct store_stats *ret,
                                                     struct pawl_error *err);
 

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "store/memory/memory.h"
+#include "store/postgres/postgres.h"
 #include "store/sqlite/sqlite.h"
 
 /* What a store may say: faults, and from commit alone that the outcome is unknown. */
@@ -37,9 +38,12 @@ enum pawl_status pawl__store_open(const char *url, const struct store_options *o
 		return pawl__sqlite_open(url + sizeof(sqlite_scheme) - 1, opt, NULL, ret, err);
 	if (strcmp(url, "memory:") == 0)
 		return pawl__memory_open(opt, ret, err);
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		return pawl__postgres_open(url, opt, ret, err);
 	/* The url is not repeated: it may hold a password. */
 	return pawl__error_set(err, PAWL_E_CONFIG,
-	                       "unknown kind of store; known are sqlite:PATH and memory:");
+	                       "unknown kind of store; known are sqlite:PATH, postgresql://... and "
+	                       "memory:");
 }
 
 enum pawl_status store_begin(struct store *s, struct store_begin *ret, struct pawl_error *err)

@@ -24,6 +24,17 @@ static struct clock_store *clock_of(struct store *s)
 	return CONTAINER_OF(s, struct clock_store, base);
 }
 
+static enum pawl_status clock_another(struct store *s, struct store **ret, struct pawl_error *err)
+{
+	struct clock_store *c = clock_of(s);
+	struct store *inner;
+	const enum pawl_status st = pawl__store_another(c->inner, &inner, err);
+
+	if (st == PAWL_OK)
+		*ret = kit_clock_store(c->clock, inner);
+	return st;
+}
+
 static enum pawl_status clock_begin(struct store *s, struct store_begin *ret,
                                     struct pawl_error *err)
 {
@@ -115,7 +126,9 @@ struct store *kit_clock_store(struct kit_clock *clock, struct store *take_inner)
 	INVARIANT(c != NULL);
 	*c = (struct clock_store){
 		.ops = { .name = take_inner->ops->name,
-		         .caps = take_inner->ops->caps,
+		         .caps = take_inner->ops->caps &
+		                 ~(clock->near ? STORE_CAP_REMOTE : 0u),
+		         .another = clock_another,
 		         .begin = clock_begin,
 		         .load = clock_load,
 		         .expire = clock_expire,

@@ -16,9 +16,12 @@
 #define KIT_HOUR     (3600 * KIT_SECOND)
 #define KIT_DAY      (24 * KIT_HOUR)
 
-/* A store seen through a clock that the test sets; everything else is the store's own. */
+/* A store seen through a clock that the test sets; everything else is the store's own. near: hide
+ * that it is remote, so that an engine runs it on the test's own thread if it is told to, and has
+ * no old figures. */
 struct kit_clock {
 	_Atomic int64_t real_us, mono_us;
+	bool near;
 };
 struct store *kit_clock_store(struct kit_clock *clock, struct store *take_inner);
 

@@ -2,6 +2,7 @@
 #include "stores.h"
 
 #include <dirent.h>
+#include <libpq-fe.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 
 /* A later store is added here and must pass as it is. */
 const struct store_kind store_kinds[] = {
-	{ "memory", "memory:" },
-	{ "sqlite", "sqlite:%s/pawl.db" },
+	{ "memory", "memory:", NULL },
+	{ "sqlite", "sqlite:%s/pawl.db", NULL },
+	{ "postgres", NULL, "PAWL_TEST_POSTGRES" },
+	{ "pgbouncer", NULL, "PAWL_TEST_PGBOUNCER" },
 };
 const size_t store_kinds_len = ARRAY_LEN(store_kinds);
 
@@ -35,13 +38,108 @@ static void dir_remove(const char *path)
 	(void)rmdir(path);
 }
 
+static const char *env(const char *name)
+{
+	return getenv(name); /* NOLINT(concurrency-mt-unsafe): nobody sets one */
+}
+
+bool store_kind_here(const struct store_kind *kind)
+{
+	const char *only = env("PAWL_TEST_STORES");
+	const size_t len = strlen(kind->name);
+
+	if (kind->env != NULL && env(kind->env) == NULL)
+		return false;
+	for (const char *p = only; p != NULL; p = *p == ',' ? p + 1 : NULL) {
+		if (strncmp(p, kind->name, len) == 0 && (p[len] == ',' || p[len] == '\0'))
+			return true;
+		p += strcspn(p, ",");
+	}
+	return only == NULL;
+}
+
+/* One database a process and server, made when it is first asked for. */
+static struct database {
+	const struct store_kind *kind;
+	char url[256];
+	char name[32];
+} databases[4];
+
+static void notice_ignore(void *arg, const PGresult *res)
+{
+	(void)arg;
+	(void)res;
+}
+
+static struct server_value server_sql(const char *url, const char *sql)
+{
+	PGconn *pg = PQconnectdb(url);
+	struct server_value v = { "" };
+	ExecStatusType st;
+	PGresult *r;
+
+	(void)PQsetNoticeReceiver(pg, notice_ignore, NULL);
+	r = PQexec(pg, sql);
+	st = PQresultStatus(r);
+
+	if (st != PGRES_COMMAND_OK && st != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(pg));
+	if (st == PGRES_TUPLES_OK && PQntuples(r) > 0)
+		(void)snprintf(v.text, sizeof(v.text), "%s", PQgetvalue(r, 0, 0));
+	PQclear(r);
+	PQfinish(pg);
+	return v;
+}
+
+const char *stores_database(const struct store_kind *kind)
+{
+	const char *server = env(kind->env);
+	struct database *d = databases;
+	const char *slash;
+	char sql[64];
+
+	while (d->kind != NULL && d->kind != kind)
+		d++;
+	if (d->kind == kind)
+		return d->url;
+	assert_non_null(server);
+	slash = strrchr(server, '/');
+	assert_non_null(slash);
+	(void)snprintf(d->name, sizeof(d->name), "pawl_test_%d_%s", (int)getpid(),
+	               kind->name);
+	(void)snprintf(sql, sizeof(sql), "CREATE DATABASE %s", d->name);
+	(void)server_sql(server, sql);
+	(void)snprintf(d->url, sizeof(d->url), "%.*s/%s", (int)(slash - server), server, d->name);
+	d->kind = kind;
+	return d->url;
+}
+
+struct server_value stores_sql(const struct store_kind *kind, const char *sql)
+{
+	return server_sql(stores_database(kind), sql);
+}
+
+static void databases_drop(void)
+{
+	char sql[80];
+
+	for (struct database *d = databases; d->kind != NULL; d++) {
+		(void)snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", d->name);
+		(void)server_sql(env(d->kind->env), sql);
+		d->kind = NULL;
+	}
+}
+
 enum pawl_status fixture_open(struct fixture *f, const struct store_options *o, struct store **ret,
                               struct pawl_error *err)
 {
 	char url[128];
 	struct str before = pawl__str_of(f->kind->url);
-	const char *mark = strstr(f->kind->url, "%s");
+	const char *mark;
 
+	if (f->kind->env != NULL)
+		return pawl__store_open(stores_database(f->kind), o, ret, err);
+	mark = strstr(f->kind->url, "%s");
 	if (mark == NULL)
 		return pawl__store_open(f->kind->url, o, ret, err);
 	before.len = (size_t)(mark - f->kind->url);
@@ -62,7 +160,10 @@ static void store_start(struct fixture *f)
 
 static void engine_start(struct fixture *f)
 {
-	const struct engine_options o = { .retention_us = STORES_RETENTION_US, .sweep_us = -1 };
+	/* One lane, so that revisions are the same on every store; test_shared is about more. */
+	const struct engine_options o = {
+		.retention_us = STORES_RETENTION_US, .sweep_us = -1, .lanes = 1
+	};
 
 	assert_true(kit_start(&f->kit, f->store, f->mode, &o));
 }
@@ -78,6 +179,9 @@ int fixture_setup_bare(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	f->clock.real_us = KIT_START_US;
 	f->clock.mono_us = KIT_SECOND;
+	f->clock.near = true;
+	if (f->kind->env != NULL)
+		(void)stores_sql(f->kind, "DROP SCHEMA IF EXISTS pawl CASCADE");
 	kit_read_init(&f->read);
 	kit_tx_init(&f->tx);
 	store_start(f);
@@ -131,13 +235,26 @@ bool stores_init(void)
 	return sodium_init() >= 0;
 }
 
+static bool skipped(const char *suite, const struct store_kind *kind)
+{
+	if (store_kind_here(kind))
+		return false;
+	print_message("# %s on %s: skipped, %s\n", suite, kind->name,
+	              kind->env != NULL && env(kind->env) == NULL ? kind->env : "not asked for");
+	return true;
+}
+
 int stores_run(const char *suite, const struct CMUnitTest *tests, size_t len, bool with_engine)
 {
 	static const char *const modes[] = { [ENGINE_THREAD] = "thread", [ENGINE_LOOP] = "loop" };
 	int failed = 0;
+	bool none = true;
 
 	INVARIANT(stores_init());
 	for (size_t i = 0; i < store_kinds_len; i++) {
+		if (skipped(suite, &store_kinds[i]))
+			continue;
+		none = false;
 		for (int mode = ENGINE_THREAD; mode <= (with_engine ? ENGINE_LOOP : 0); mode++) {
 			char name[64];
 
@@ -149,7 +266,29 @@ int stores_run(const char *suite, const struct CMUnitTest *tests, size_t len, bo
 			failed += _cmocka_run_group_tests(name, tests, len, NULL, NULL);
 		}
 	}
-	return failed;
+	databases_drop();
+	return none ? 77 : failed;
+}
+
+int stores_run_shared(const char *suite, const struct CMUnitTest *tests, size_t len)
+{
+	int failed = 0;
+	bool none = true;
+
+	INVARIANT(stores_init());
+	for (size_t i = 0; i < store_kinds_len; i++) {
+		char name[64];
+
+		if (store_kinds[i].env == NULL || skipped(suite, &store_kinds[i]))
+			continue;
+		none = false;
+		store_kind_now = &store_kinds[i];
+		engine_mode_now = ENGINE_THREAD;
+		(void)snprintf(name, sizeof(name), "%s on %s", suite, store_kinds[i].name);
+		failed += _cmocka_run_group_tests(name, tests, len, NULL, NULL);
+	}
+	databases_drop();
+	return none ? 77 : failed;
 }
 
 void expect_code(const struct kit_answer *a, enum pawl_status code, int32_t op)

@@ -20,10 +20,23 @@
 struct store_kind {
 	const char *name;
 	const char *url; /* %s is the test's directory; none: the store is gone when it is closed */
+	const char *env; /* the variable with a server's URL instead (test/rig/servers.py) */
 };
 
 extern const struct store_kind store_kinds[];
 extern const size_t store_kinds_len;
+
+/* Whether it can be tested here: its server's variable is set, and PAWL_TEST_STORES, if that is
+ * set, names it. */
+PAWL_MUST_CHECK bool store_kind_here(const struct store_kind *kind);
+
+/* The URL of a server's database that is this process's own; empty it by dropping its schema. */
+const char *stores_database(const struct store_kind *kind);
+/* One statement on it, for tests that look at the tables from outside; the first value, if any. */
+struct server_value {
+	char text[256];
+};
+struct server_value stores_sql(const struct store_kind *kind, const char *sql);
 
 struct fixture {
 	const struct store_kind *kind;
@@ -54,8 +67,12 @@ PAWL_MUST_CHECK bool fixture_reopen(struct fixture *f);
 /* Once, before anything else; stores_run does it. */
 PAWL_MUST_CHECK bool stores_init(void);
 
-/* Run the tests against every store, in every mode that is asked for; the number of failures. */
+/* Run the tests against every store that is here, in every mode that is asked for; the number of
+ * failures. 77: none is. */
 int stores_run(const char *suite, const struct CMUnitTest *tests, size_t len, bool with_engine);
+
+/* The same, once on each that several writers may use at a time. */
+int stores_run_shared(const char *suite, const struct CMUnitTest *tests, size_t len);
 
 /* Assert that a request is answered so; reset it; op -1 = none. */
 void expect_code(const struct kit_answer *a, enum pawl_status code, int32_t op);

@@ -34,6 +34,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+def store_url(store):
+    """A path is SQLite's."""
+    return store if "://" in store else "sqlite:" + store
+
+
 class Server:
     """One life of `pawl serve` over the store in a directory."""
 
@@ -44,7 +49,7 @@ class Server:
         self.lines = []
         self.process = subprocess.Popen(
             [pawl, "serve", "--listen", listen,
-             "--store", "sqlite:" + (store or os.path.join(home, "pawl.db")), *args],
+             "--store", store_url(store or os.path.join(home, "pawl.db")), *args],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -152,7 +157,7 @@ class Client:
 
 def verify(pawl, store):
     """`pawl verify` on the store: its output, or Failure."""
-    done = subprocess.run([pawl, "verify", "--store", "sqlite:" + store, "--json"],
+    done = subprocess.run([pawl, "verify", "--store", store_url(store), "--json"],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:

@@ -6,7 +6,8 @@ NAME is postgres, pgbouncer (over a postgres of its own, transaction mode) or re
 loopback, on a free port, in a directory of its own that is removed afterwards, and is stopped by
 its pid. COMMAND finds them by the environment: PAWL_TEST_POSTGRES, PAWL_TEST_PGBOUNCER (URLs for
 libpq), PAWL_TEST_REDIS (redis://...). What is not installed is not set, with one line that says
-so: the test that needs it then skips, and names it. The exit status is COMMAND's.
+so: the test that needs it then skips, and names it; with "!" behind its NAME the whole COMMAND is
+skipped (77). The exit status is COMMAND's.
 
 As a module: the same servers as classes, for tests that kill, restart and promote them.
 """
@@ -265,10 +266,12 @@ def main(argv):
     try:
         for name in argv[0].split(","):
             try:
-                variable, url = start(name, stack)
+                variable, url = start(name.rstrip("!"), stack)
                 env[variable] = url
             except Missing as e:
                 print(f"# {name}: {e}", flush=True)
+                if name.endswith("!"):
+                    return 77
         return subprocess.run(argv[2:], env=env).returncode
     finally:
         for server in reversed(stack):
