@@ -23,6 +23,14 @@ int64_t pawl__clock_mono_us(void)
 	return clock_read_us(CLOCK_MONOTONIC);
 }
 
+int64_t pawl__clock_mono_ns(void)
+{
+	struct timespec ts;
+
+	INVARIANT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 static void buf_digits(struct buf *b, int64_t v, int width)
 {
 	char text[20];

@@ -15,6 +15,9 @@ int64_t pawl__clock_real_us(void);
 /* Microseconds since some start. Never goes back; for deadlines and durations only. */
 int64_t pawl__clock_mono_us(void);
 
+/* The same clock in nanoseconds, for measuring what is too short for microseconds. */
+int64_t pawl__clock_mono_ns(void);
+
 /* RFC 3339 in UTC with six digits: 2026-11-21T06:45:33.000123Z. Pure. us is in [0, year 9999]. */
 void pawl__clock_format(struct buf *b, int64_t us);
 

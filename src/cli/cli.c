@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/suggest.h"
 #include "cli/commands.h"
 #include "cli/help.h"
-#include "cli/suggest.h"
 #include "pawl/pawl.h"
 
 #define CLI_ARENA_BLOCK ((size_t)16 << 10)
@@ -22,13 +22,9 @@
 #define CLI_VALUES_MAX  1024 /* bytes of a command's struct of values */
 
 const struct cli_command *const pawl__cli_commands[] = {
-	&pawl__cmd_serve,
-	&pawl__cmd_demo,
-	&pawl__cmd_verify,
-	&pawl__cmd_status,
-	&pawl__cmd_version,
-	&pawl__cmd_help,
-	NULL,
+	&pawl__cmd_serve,   &pawl__cmd_demo,  &pawl__cmd_race,
+	&pawl__cmd_verify,  &pawl__cmd_check, &pawl__cmd_status,
+	&pawl__cmd_version, &pawl__cmd_help,  NULL,
 };
 
 const struct cli_command *pawl__cli_command(const char *name)
@@ -154,7 +150,9 @@ static bool command_bind(struct cli *cli, int argc, const char *const *argv, cha
 		st = pawl__options_defaults(cli->options, &err);
 	if (st == PAWL_OK && cli->options->operands_len > command->operands_max)
 		st = pawl__error_set(&err, PAWL_E_INVALID, "takes %s; see pawl help %s",
-		                     command->operands_max == 0 ? "no arguments" : "one argument",
+		                     command->operands_max == 0   ? "no arguments"
+		                     : command->operands_max == 1 ? "one argument"
+		                                                  : "fewer arguments",
 		                     command->name);
 	if (st == PAWL_OK)
 		return true;

@@ -37,6 +37,7 @@ enum cli_exit {
 	CLI_UNAVAILABLE = 6, /* or timed out: may be tried again */
 	CLI_AUTH = 7,
 	CLI_CONFIG = 8,
+	CLI_UNKNOWN = 9, /* pawl check could not decide within its steps */
 	CLI_INTERRUPTED = 130,
 };
 

@@ -7,8 +7,10 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_command pawl__cmd_check;
 extern const struct cli_command pawl__cmd_demo;
 extern const struct cli_command pawl__cmd_help;
+extern const struct cli_command pawl__cmd_race;
 extern const struct cli_command pawl__cmd_serve;
 extern const struct cli_command pawl__cmd_status;
 extern const struct cli_command pawl__cmd_verify;

@@ -11,7 +11,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 /*
  *     START -> MAPPING -> KEY <-> VALUE            END

@@ -129,7 +129,7 @@ void pawl__help_all(FILE *out)
 		"\npawl help COMMAND tells more of one. Every command knows --json and --help.\n"
 		"exit status: 0 ok, 1 failed or refused, 2 usage, 3 not found, 4 conflict,\n"
 		"  5 insufficient, 6 unavailable (may be tried again), 7 auth,\n"
-		"  8 configuration, 130 interrupted\n");
+		"  8 configuration, 9 undecided (pawl check), 130 interrupted\n");
 }
 
 static json_t *option_json(const struct option_row *row)

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 void pawl__options_init(struct options *o, const struct option_row *rows, size_t rows_len,
                         void *values)

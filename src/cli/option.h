@@ -27,7 +27,7 @@
 
 #define OPTIONS_MAX     24
 #define OPTION_LIST_MAX 16
-#define OPERANDS_MAX    8
+#define OPERANDS_MAX    4096 /* pawl check takes a directory's worth of files */
 
 /* The type of the value in the command's struct stands behind the kind. */
 enum option_kind {

@@ -633,14 +633,15 @@ static int status_line_parse(struct str line, struct http_response *res)
 {
 	const char *p = line.ptr + 9;
 
-	if (line.len < 13 || line.ptr[8] != ' ' || line.ptr[12] != ' ')
+	/* The space before an empty reason is in the grammar, and left out by some servers. */
+	if (line.len < 12 || line.ptr[8] != ' ' || (line.len > 12 && line.ptr[12] != ' '))
 		return 400;
 	if (version_parse((struct str){ line.ptr, 8 }, &res->version_minor) != 0)
 		return 400;
 	if (p[0] < '1' || p[0] > '5' || p[1] < '0' || p[1] > '9' || p[2] < '0' || p[2] > '9')
 		return 400;
 	res->status = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
-	res->reason = (struct str){ p + 4, line.len - 13 };
+	res->reason = line.len > 13 ? (struct str){ p + 4, line.len - 13 } : STR("");
 	return value_valid(res->reason) ? 0 : 400;
 }
 

@@ -31,7 +31,7 @@ ONLY = {
     # cli/naive: what `pawl demo` races pawl against, plain SQL as it is often written.
     "sqlite3.h": {"store/sqlite", "cli/naive", "race/scenario", "race/builtin"},
     "libpq-fe.h": {"store/postgres", "race/load", "race/scenario", "race/builtin"},
-    "hiredis/hiredis.h": {"link/redis", "race/load", "race/builtin"},
+    "hiredis/hiredis.h": {"link/redis", "race/load", "race/scenario", "race/builtin"},
     "nghttp2/nghttp2.h": {"race/load"},
     "sys/epoll.h": {"net", "race/load"},
     "sys/socket.h": {"net", "race/load"},

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command table, walked; and what the program answers to mistakes. */
+#include "base/suggest.h"
 #include "harness.h"
 
 #include <jansson.h>
 #include <unistd.h>
 
-#include "cli/suggest.h"
 
 static void assert_has(const char *text, const char *part)
 {

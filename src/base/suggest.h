@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cli/suggest - "did you mean": which known name a mistyped word is nearest to.
+ * base/suggest - "did you mean": which known name a mistyped word is nearest to.
  *
  * Decides by the number of letters inserted, dropped, changed or swapped with their neighbour (the
  * optimal string alignment distance). Only suggests; never runs what it guessed.
@@ -10,8 +10,8 @@
  *
  * Threads: none of its own. Limits: words over SUGGEST_WORD_MAX bytes get no suggestion.
  */
-#ifndef PAWL_CLI_SUGGEST_H
-#define PAWL_CLI_SUGGEST_H
+#ifndef PAWL_BASE_SUGGEST_H
+#define PAWL_BASE_SUGGEST_H
 
 #include <stddef.h>
 
@@ -31,4 +31,4 @@ void pawl__suggest_consider(struct suggestion *s, const char *name);
 /* Letters to insert, drop, change or swap; SIZE_MAX when a word is too long. */
 size_t pawl__suggest_distance(const char *a, const char *b);
 
-#endif /* PAWL_CLI_SUGGEST_H */
+#endif /* PAWL_BASE_SUGGEST_H */
