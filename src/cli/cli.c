@@ -22,9 +22,11 @@
 #define CLI_VALUES_MAX  1024 /* bytes of a command's struct of values */
 
 const struct cli_command *const pawl__cli_commands[] = {
-	&pawl__cmd_serve,   &pawl__cmd_demo,  &pawl__cmd_race,
-	&pawl__cmd_verify,  &pawl__cmd_check, &pawl__cmd_status,
-	&pawl__cmd_version, &pawl__cmd_help,  NULL,
+	&pawl__cmd_serve,  &pawl__cmd_demo,
+	&pawl__cmd_race,   &pawl__cmd_verify,
+	&pawl__cmd_check,  &pawl__cmd_status,
+	&pawl__cmd_doctor, &pawl__cmd_version,
+	&pawl__cmd_help,   NULL,
 };
 
 const struct cli_command *pawl__cli_command(const char *name)

@@ -9,6 +9,7 @@
 
 extern const struct cli_command pawl__cmd_check;
 extern const struct cli_command pawl__cmd_demo;
+extern const struct cli_command pawl__cmd_doctor;
 extern const struct cli_command pawl__cmd_help;
 extern const struct cli_command pawl__cmd_race;
 extern const struct cli_command pawl__cmd_serve;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,6 +282,23 @@ enum pawl_status pawl__engine_audit(struct engine *e, store_drift_fn drift, void
                                     struct store_audit *ret, struct pawl_error *err)
 {
 	return store_audit(e->store, drift, arg, ret, err);
+}
+
+enum pawl_status pawl__engine_examine(struct engine *e, store_finding_fn found, void *arg,
+                                      struct pawl_error *err)
+{
+	struct engine_health h;
+	char text[96];
+
+	pawl__engine_health(e, &h);
+	(void)snprintf(text, sizeof(text), "%u, each with its thread and its writer", e->lanes_len);
+	found(arg, FINDING_OK, "lanes", text);
+	if (h.clock_stepped)
+		found(arg, FINDING_WARN, "clock",
+		      "it jumped ahead: holds expire at the old pace until it is set right");
+	if (!h.writable)
+		found(arg, FINDING_FAIL, "writable", h.detail);
+	return store_examine(e->store, found, arg, err);
 }
 
 void pawl__engine_health(struct engine *e, struct engine_health *ret)

@@ -100,6 +100,8 @@ struct read_request {
 	struct read_request *next;
 	struct ws *ws;            /* borrowed */
 	int64_t deadline_mono_us; /* 0 = PAWL_DEADLINE_MS_DEFAULT from submit */
+	/* In place of the load of ws; NULL = that. On the reader's thread. */
+	enum pawl_status (*work)(struct read_request *rq);
 	void (*done)(struct read_request *rq, enum pawl_status st);
 };
 
@@ -129,6 +131,10 @@ PAWL_MUST_CHECK enum pawl_status pawl__engine_stats(struct engine *e, struct sto
 PAWL_MUST_CHECK enum pawl_status pawl__engine_audit(struct engine *e, store_drift_fn drift,
                                                     void *arg, struct store_audit *ret,
                                                     struct pawl_error *err);
+
+/* Any thread; on a remote store it waits. */
+PAWL_MUST_CHECK enum pawl_status pawl__engine_examine(struct engine *e, store_finding_fn found,
+                                                      void *arg, struct pawl_error *err);
 
 struct engine_health {
 	bool writable; /* false: fatal fault, or no lane reaches the store: writes are refused */

@@ -27,7 +27,7 @@ static void reader_run(struct reader *r, struct read_request *rq)
 	enum pawl_status st = PAWL_E_OVERLOADED;
 
 	if (pawl__clock_mono_us() < rq->deadline_mono_us)
-		st = pawl__engine_read(r->engine, rq->ws, &err);
+		st = rq->work != NULL ? rq->work(rq) : pawl__engine_read(r->engine, rq->ws, &err);
 	rq->done(rq, st);
 }
 
@@ -125,7 +125,7 @@ enum pawl_status pawl__engine_read_submit(struct engine *e, struct read_request 
 	struct reader *r = &e->reader;
 	enum pawl_status st = PAWL_OK;
 
-	PRE(r->threads_len > 0 && rq->ws != NULL && rq->done != NULL);
+	PRE(r->threads_len > 0 && (rq->ws != NULL || rq->work != NULL) && rq->done != NULL);
 	rq->next = NULL;
 	if (rq->deadline_mono_us == 0)
 		rq->deadline_mono_us =

@@ -96,12 +96,15 @@ struct read_call {
 	const struct ws_entry *row[2];
 	bool has_match, has_none; /* If-Match, If-None-Match */
 	struct etags match, none;
+	struct buf text; /* what `work` has rendered, in the arena */
 };
 
 /* What a GET route reads and how it shows it. */
 struct read_kind {
 	bool (*want)(struct read_call *r);   /* false: it has answered */
 	void (*render)(struct read_call *r); /* rows are loaded; answers */
+	/* In place of loading rows; NULL = that. May run on another thread. */
+	enum pawl_status (*work)(struct read_request *rq);
 };
 
 struct server {
@@ -181,6 +184,9 @@ void pawl__call_read(struct call *c);
 void pawl__reads_drain(struct server *s);
 void pawl__reads_init(struct server *s);
 void pawl__reads_deinit(struct server *s);
+
+/* doctor.c */
+extern const struct read_kind pawl__read_doctor;
 
 /* health.c, metrics.c */
 void pawl__get_livez(struct call *c);

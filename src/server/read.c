@@ -58,7 +58,7 @@ static void account_render(struct read_call *r)
 	answer_out(r);
 }
 
-const struct read_kind pawl__read_account = { account_want, account_render };
+const struct read_kind pawl__read_account = { account_want, account_render, NULL };
 
 /* The row of a hold or order by the id in the path. */
 static bool numbered_want(struct read_call *r, enum row_kind kind, const char *absent)
@@ -90,7 +90,7 @@ static void hold_render(struct read_call *r)
 	answer_out(r);
 }
 
-const struct read_kind pawl__read_hold = { hold_want, hold_render };
+const struct read_kind pawl__read_hold = { hold_want, hold_render, NULL };
 
 static bool order_want(struct read_call *r)
 {
@@ -107,7 +107,7 @@ static void order_render(struct read_call *r)
 	answer_out(r);
 }
 
-const struct read_kind pawl__read_order = { order_want, order_render };
+const struct read_kind pawl__read_order = { order_want, order_render, NULL };
 
 static const struct ws_entry *want_joined(struct read_call *r, unsigned i, struct str prefix)
 {
@@ -139,7 +139,7 @@ static void item_render(struct read_call *r)
 	answer_out(r);
 }
 
-const struct read_kind pawl__read_item = { item_want, item_render };
+const struct read_kind pawl__read_item = { item_want, item_render, NULL };
 
 /* One of the conditions of a GET. False: answered. */
 static bool take_tags(struct read_call *r, struct str name, struct etags *ret, bool *ret_has)
@@ -193,7 +193,7 @@ static void record_render(struct read_call *r)
 		pawl__call_answer(&r->call, 200, TYPE_JSON, record->value, &etag);
 }
 
-const struct read_kind pawl__read_record = { record_want, record_render };
+const struct read_kind pawl__read_record = { record_want, record_render, NULL };
 
 static bool answer_want(struct read_call *r)
 {
@@ -209,7 +209,7 @@ static void answer_render(struct read_call *r)
 	answer_out(r);
 }
 
-const struct read_kind pawl__read_answer = { answer_want, answer_render };
+const struct read_kind pawl__read_answer = { answer_want, answer_render, NULL };
 
 static struct read_call *read_new(struct server *s)
 {
@@ -275,7 +275,7 @@ static void read_defer(struct read_call *r, struct call *c)
 
 	r->call.request_id = pawl__arena_str(&r->arena, c->request_id);
 	r->call.req = NULL;
-	r->rq = (struct read_request){ .ws = &r->ws, .done = done_on_thread };
+	r->rq.done = done_on_thread;
 	st = r->arena.failed ? PAWL_E_NOMEM : pawl__engine_read_submit(s->engine, &r->rq);
 	if (st != PAWL_OK) {
 		pawl__call_fail(c, st, STR_NONE, NULL);
@@ -301,6 +301,7 @@ void pawl__call_read(struct call *c)
 	}
 	pawl__arena_reset(&r->arena);
 	r->call = *c;
+	r->rq = (struct read_request){ .ws = &r->ws, .work = c->route->reads->work };
 	pawl__ws_init(&r->ws, &r->arena, s->id_prefix, 1);
 	if (!c->route->reads->want(r)) {
 		read_free(s, r);
@@ -310,7 +311,8 @@ void pawl__call_read(struct call *c)
 	} else if (waits) {
 		read_defer(r, c);
 	} else {
-		r->st = pawl__engine_read(s->engine, &r->ws, &err);
+		r->st = r->rq.work != NULL ? r->rq.work(&r->rq)
+		                           : pawl__engine_read(s->engine, &r->ws, &err);
 		read_finish(r);
 	}
 }

@@ -39,6 +39,7 @@ const struct route pawl__routes[] = {
 	WRITE(PUT, "/v1/records/{key}", FORM_RECORD_PUT),
 	WRITE(DELETE, "/v1/records/{key}", FORM_RECORD_DELETE),
 	READ("/v1/answers/{key}", ROUTE_KEY, &pawl__read_answer),
+	READ("/v1/doctor", 0, &pawl__read_doctor),
 	SELF("/livez", ROUTE_OPEN, pawl__get_livez),
 	SELF("/readyz", ROUTE_OPEN, pawl__get_readyz),
 	SELF("/metrics", 0, pawl__get_metrics),

@@ -185,6 +185,17 @@ enum pawl_status store_stats(struct store *s, struct store_stats *ret, struct pa
 	return st;
 }
 
+enum pawl_status store_examine(struct store *s, store_finding_fn found, void *arg,
+                               struct pawl_error *err)
+{
+	enum pawl_status st;
+
+	PRE(found != NULL);
+	st = s->ops->examine(s, found, arg, err);
+	POST(result_legal(st, false));
+	return st;
+}
+
 void store_clock(struct store *s, int64_t *ret_real_us, int64_t *ret_mono_us)
 {
 	s->ops->clock(s, ret_real_us, ret_mono_us);

@@ -21,8 +21,8 @@
  *  (6) read sees one committed snapshot, no older than the latest commit that this process has
  *      been told of.
  *
- * Threads: begin..commit, housekeep and due by one thread at a time, the lane's. read, audit and
- * stats by any thread, at any time.
+ * Threads: begin..commit, housekeep and due by one thread at a time, the lane's. read, audit, stats
+ * and examine by any thread, at any time.
  */
 #ifndef PAWL_STORE_STORE_H
 #define PAWL_STORE_STORE_H
@@ -75,6 +75,13 @@ struct store_due {
 	uint32_t max;
 	uint32_t len; /* set */
 };
+
+/* What an administrator should know of a store as it is set up and used. */
+enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
+
+/* check: one word, the same at every look. text: without values, keys or secrets. */
+typedef void (*store_finding_fn)(void *arg, enum finding_level level, const char *check,
+                                 const char *text);
 
 enum store_outcome { STORE_COMMITTED, STORE_NOT_COMMITTED, STORE_NOT_KNOWN };
 
@@ -148,6 +155,11 @@ struct store_ops {
 
 	enum pawl_status (*stats)(struct store *s, struct store_stats *ret, struct pawl_error *err);
 
+	/* Look for what endangers durability, correctness or speed, and tell what is well. Changes
+	 * nothing. E_*: it could not look. */
+	enum pawl_status (*examine)(struct store *s, store_finding_fn found, void *arg,
+	                            struct pawl_error *err);
+
 	/* The two clocks: real may step, mono never goes back. */
 	void (*clock)(struct store *s, int64_t *ret_real_us, int64_t *ret_mono_us);
 
@@ -197,6 +209,8 @@ PAWL_MUST_CHECK enum pawl_status store_audit(struct store *s, store_drift_fn dri
                                              struct store_audit *ret, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status store_stats(struct store *s, struct store_stats *ret,
                                              struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status store_examine(struct store *s, store_finding_fn found, void *arg,
+                                               struct pawl_error *err);
 void store_clock(struct store *s, int64_t *ret_real_us, int64_t *ret_mono_us);
 void store_close(struct store *s);
 void store_closep(struct store **s);

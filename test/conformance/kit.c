@@ -107,6 +107,12 @@ static enum pawl_status clock_stats(struct store *s, struct store_stats *ret,
 	return store_stats(clock_of(s)->inner, ret, err);
 }
 
+static enum pawl_status clock_examine(struct store *s, store_finding_fn found, void *arg,
+                                      struct pawl_error *err)
+{
+	return store_examine(clock_of(s)->inner, found, arg, err);
+}
+
 static void clock_clock(struct store *s, int64_t *ret_real_us, int64_t *ret_mono_us)
 {
 	*ret_real_us = clock_of(s)->clock->real_us;
@@ -126,8 +132,7 @@ struct store *kit_clock_store(struct kit_clock *clock, struct store *take_inner)
 	INVARIANT(c != NULL);
 	*c = (struct clock_store){
 		.ops = { .name = take_inner->ops->name,
-		         .caps = take_inner->ops->caps &
-		                 ~(clock->near ? STORE_CAP_REMOTE : 0u),
+		         .caps = take_inner->ops->caps & ~(clock->near ? STORE_CAP_REMOTE : 0u),
 		         .another = clock_another,
 		         .begin = clock_begin,
 		         .load = clock_load,
@@ -141,6 +146,7 @@ struct store *kit_clock_store(struct kit_clock *clock, struct store *take_inner)
 		         .housekeep = clock_housekeep,
 		         .audit = clock_audit,
 		         .stats = clock_stats,
+		         .examine = clock_examine,
 		         .clock = clock_clock,
 		         .close = clock_close },
 		.inner = take_inner,

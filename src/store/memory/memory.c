@@ -340,6 +340,15 @@ static void memory_close(struct store *s)
 	free(s);
 }
 
+static enum pawl_status memory_examine(struct store *base, store_finding_fn found, void *arg,
+                                       struct pawl_error *err)
+{
+	(void)base;
+	(void)err;
+	found(arg, FINDING_WARN, "durability", "memory keeps nothing: for tests and demos only");
+	return PAWL_OK;
+}
+
 static const struct store_ops memory_ops = {
 	.name = "memory",
 	.caps = STORE_CAP_SINGLE_WRITER,
@@ -355,6 +364,7 @@ static const struct store_ops memory_ops = {
 	.housekeep = memory_housekeep,
 	.audit = memory_audit,
 	.stats = memory_stats,
+	.examine = memory_examine,
 	.clock = memory_clock,
 	.close = memory_close,
 };

@@ -3,6 +3,8 @@
  * What a batch has changed, queued as one statement for each kind of change, whatever the batch's
  * length. Nothing is sent yet but what does not fit libpq's buffer.
  */
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "store/postgres/store.h"
@@ -323,23 +325,52 @@ static void flush_stale(struct flush *f)
 	(void)pawl__pg_send(&f->s->conn, PG_ANSWER_STALE);
 }
 
+struct hashed {
+	unsigned char hash[PG_HASH_KEY_LEN];
+	const struct answer *answer;
+};
+
+static int hashed_order(const void *a, const void *b)
+{
+	return memcmp(a, b, PG_HASH_KEY_LEN);
+}
+
+/* In the order of the index that they go into: neighbours share its pages. */
+static struct hashed *hashes_sorted(struct flush *f)
+{
+	const uint32_t n = f->ws->answers.len;
+	struct hashed *h = arena_array(f->ws->arena, struct hashed, n);
+
+	for (uint32_t i = 0; h != NULL && i < n; i++) {
+		h[i].answer = &f->ws->answers.at[i]->row.answer;
+		pawl__pg_hash(f->s->sh, h[i].answer->caller, h[i].answer->key, h[i].hash);
+	}
+	if (h != NULL)
+		qsort(h, n, sizeof(*h), hashed_order);
+	return h;
+}
+
 static void flush_answers(struct flush *f)
 {
 	static const uint32_t type[] = { PG_UUID, TX, TX, PG_BYTEA, I4, I4, I8, I8, I8, TX, TX };
-	unsigned char hash[PG_HASH_KEY_LEN];
+	struct hashed *h;
 
 	if (f->ws->answers.len == 0)
 		return;
+	h = hashes_sorted(f);
+	if (h == NULL) {
+		f->ws->failed = true;
+		return;
+	}
 	flush_stale(f);
 	pawl__args_start(f->a);
 	pawl__args_i64(f->a, f->s->part);
 	for (unsigned i = 0; i < ARRAY_LEN(type); i++)
 		pawl__args_array(f->a, type[i]);
 	for (uint32_t i = 0; i < f->ws->answers.len; i++) {
-		const struct answer *w = &f->ws->answers.at[i]->row.answer;
+		const struct answer *w = h[i].answer;
 
-		pawl__pg_hash(f->s->sh, w->caller, w->key, hash);
-		args_put(f->a, 1, hash, sizeof(hash));
+		args_put(f->a, 1, h[i].hash, sizeof(h[i].hash));
 		args_put_str(f->a, 2, w->caller);
 		args_put_str(f->a, 3, w->key);
 		args_put(f->a, 4, w->fingerprint, FINGERPRINT_LEN);
@@ -400,5 +431,7 @@ enum pawl_status pawl__pg_flush(struct pg_store *s, struct ws *ws, struct pawl_e
 	s->next_answers = ws->answers_seq - s->answers_base;
 	s->next_high_water_us = ws->now_us;
 	flush_lane(&f);
+	if (ws->failed)
+		return pawl__error_set(err, PAWL_E_NOMEM, "the batch is over its memory limit");
 	return PAWL_OK;
 }

@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "store/postgres/store.h"
 
@@ -371,6 +372,7 @@ static void ask_all(struct pg_store *s, const struct pg_wanted *w, struct asked 
 		pawl__args_i64(a, s->owner);
 		ret->lane = (int)pawl__pg_send(&s->conn, PG_LANE_LOCK);
 		s->sent = true;
+		s->begun_us = pawl__clock_mono_us();
 	}
 	ret->orders = ask(s, w, PG_ORDERS_LOCK, ROW_ORDER);
 	if (hanging)

@@ -131,6 +131,7 @@ enum pawl_status pawl__pg_take(struct pg_shared *sh, struct pg_reader **ret, str
 	}
 	if (r->conn.pg == NULL)
 		st = pawl__pg_reconnect(sh, &r->conn, err);
+	r->taken_us = pawl__clock_mono_us();
 	if (st != PAWL_OK)
 		pawl__pg_give(sh, r);
 	else
@@ -142,6 +143,7 @@ void pawl__pg_give(struct pg_shared *sh, struct pg_reader *take_reader)
 {
 	bool keep;
 
+	pawl__pg_held(sh, take_reader->taken_us);
 	pool_lock(sh);
 	keep = take_reader->conn.pg != NULL && sh->writers + sh->readers <= sh->max;
 	if (keep) {
@@ -190,10 +192,24 @@ int64_t pawl__pg_clock_us(struct pg_shared *sh)
 	       atomic_load_explicit(&sh->clock_offset_us, memory_order_relaxed);
 }
 
+static void raise_to(_Atomic int64_t *most, int64_t us)
+{
+	int64_t was = atomic_load_explicit(most, memory_order_relaxed);
+
+	while (us > was && !atomic_compare_exchange_weak(most, &was, us))
+		;
+}
+
+void pawl__pg_held(struct pg_shared *sh, int64_t from_us)
+{
+	const int64_t us = pawl__clock_mono_us() - from_us;
+
+	atomic_fetch_add_explicit(&sh->holds, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&sh->held_us, us, memory_order_relaxed);
+	raise_to(&sh->held_max_us, us);
+}
+
 void pawl__pg_high_water(struct pg_shared *sh, int64_t us)
 {
-	int64_t was = atomic_load_explicit(&sh->high_water_us, memory_order_relaxed);
-
-	while (us > was && !atomic_compare_exchange_weak(&sh->high_water_us, &was, us))
-		;
+	raise_to(&sh->high_water_us, us);
 }

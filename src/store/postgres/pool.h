@@ -24,6 +24,7 @@
 
 struct pg_reader {
 	struct pg_reader *next;
+	int64_t taken_us; /* mono */
 	struct pg_conn conn;
 };
 
@@ -37,6 +38,7 @@ struct pg_shared {
 	_Atomic bool clock_known;
 	_Atomic int64_t high_water_us; /* the greatest that was seen */
 	_Atomic int64_t commits;
+	_Atomic int64_t holds, held_us, held_max_us; /* of connections: see pawl__pg_held */
 	pthread_mutex_t mu; /* guards what follows */
 	pthread_cond_t free;
 	struct pg_reader *idle;
@@ -65,6 +67,9 @@ PAWL_MUST_CHECK enum pawl_status pawl__pg_reconnect(struct pg_shared *sh, struct
 /* The server's clock showed server_us during the round trip that c has just made. */
 void pawl__pg_clock_set(struct pg_shared *sh, const struct pg_conn *c, int64_t server_us);
 int64_t pawl__pg_clock_us(struct pg_shared *sh);
+
+/* A connection was in use since from_us: for a batch, or for a read. */
+void pawl__pg_held(struct pg_shared *sh, int64_t from_us);
 
 /* Remember a high-water mark. */
 void pawl__pg_high_water(struct pg_shared *sh, int64_t us);

@@ -34,6 +34,8 @@ static enum pawl_status ready(struct pg_store *s, struct pawl_error *err)
 
 static void forget(struct pg_store *s)
 {
+	if (s->sent)
+		pawl__pg_held(s->sh, s->begun_us);
 	s->sent = false;
 	s->loaded = false;
 	s->made = 0;
@@ -249,6 +251,12 @@ static enum pawl_status op_stats(struct store *base, struct store_stats *ret,
 	return pawl__pg_stats(pg_of(base)->sh, ret, err);
 }
 
+static enum pawl_status op_examine(struct store *base, store_finding_fn found, void *arg,
+                                   struct pawl_error *err)
+{
+	return pawl__pg_examine(pg_of(base)->sh, found, arg, err);
+}
+
 static void op_clock(struct store *base, int64_t *ret_real_us, int64_t *ret_mono_us)
 {
 	*ret_real_us = pawl__pg_clock_us(pg_of(base)->sh);
@@ -290,6 +298,7 @@ static const struct store_ops postgres_ops = {
 	.housekeep = op_housekeep,
 	.audit = op_audit,
 	.stats = op_stats,
+	.examine = op_examine,
 	.clock = op_clock,
 	.close = op_close,
 };

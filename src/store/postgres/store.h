@@ -38,6 +38,7 @@ struct pg_store {
 	bool draw_early; /* a batch that loads nothing needs a revision, too */
 	/* the open transaction */
 	bool sent;   /* it has begun on the server */
+	int64_t begun_us; /* mono: then */
 	bool loaded; /* its revision is drawn under its locks */
 	int64_t limit; /* the last revision that it may use */
 	int64_t part;          /* of answers, until it ends */
@@ -110,6 +111,9 @@ PAWL_MUST_CHECK enum pawl_status pawl__pg_due(struct pg_shared *sh, int64_t now_
                                               struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl__pg_stats(struct pg_shared *sh, struct store_stats *ret,
                                                 struct pawl_error *err);
+/* examine.c */
+PAWL_MUST_CHECK enum pawl_status pawl__pg_examine(struct pg_shared *sh, store_finding_fn found,
+                                                  void *arg, struct pawl_error *err);
 
 /* audit.c */
 PAWL_MUST_CHECK enum pawl_status pawl__pg_audit(struct pg_shared *sh, store_drift_fn drift,

@@ -23,6 +23,8 @@
 #define SQLITE_WAL_PAGES      1000
 #define SQLITE_WAL_PAGES_IDLE 250
 
+#define SQLITE_WAL_LONG       ((int64_t)256 << 20) /* bytes that it has only when something is wrong */
+
 struct sqlite_store {
 	struct store base;
 	struct place place;
@@ -516,6 +518,36 @@ static enum pawl_status op_stats(struct store *base, struct store_stats *ret,
 	return PAWL_OK;
 }
 
+static enum pawl_status op_examine(struct store *base, store_finding_fn found, void *arg,
+                                   struct pawl_error *err)
+{
+	struct sqlite_store *s = sqlite_of(base);
+	const int64_t wal_bytes = pawl__place_len(&s->place, "-wal");
+	struct store_stats stats;
+	const enum pawl_status st = op_stats(base, &stats, err);
+	char text[192];
+
+	if (st != PAWL_OK)
+		return st;
+	found(arg, FINDING_OK, "engine", stats.engine);
+	if (s->fatal != 0)
+		found(arg, FINDING_FAIL, "durability",
+		      "the device has failed a sync: nothing more is written; start anew");
+	else
+		found(arg, FINDING_OK, "durability", stats.durability);
+	found(arg, FINDING_OK, "writers", "one connection writes and checkpoints, this process's");
+	(void)snprintf(text, sizeof(text), "%lld bytes, %lld of them in the WAL",
+	               (long long)stats.file_bytes, (long long)stats.wal_bytes);
+	found(arg, FINDING_OK, "size", text);
+	if (wal_bytes > SQLITE_WAL_LONG) {
+		(void)snprintf(text, sizeof(text),
+		               "%lld bytes: a reader that does not end keeps it from the file",
+		               (long long)wal_bytes);
+		found(arg, FINDING_WARN, "wal", text);
+	}
+	return PAWL_OK;
+}
+
 static void op_clock(struct store *base, int64_t *ret_real_us, int64_t *ret_mono_us)
 {
 	(void)base;
@@ -555,6 +587,7 @@ static const struct store_ops sqlite_ops = {
 	.housekeep = op_housekeep,
 	.audit = op_audit,
 	.stats = op_stats,
+	.examine = op_examine,
 	.clock = op_clock,
 	.close = op_close,
 };
