@@ -4,7 +4,7 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: build run test bench asan tsan tidy fuzz cov fmt install clean
+.PHONY: build run test bench bench-postgres bench-check bench-race asan tsan tidy fuzz cov fmt install clean
 
 build:
 	@tools/deps.sh build
@@ -26,6 +26,15 @@ bench:
 	@tools/deps.sh bench
 	@$(MAKE) --no-print-directory build
 	@bench/run.py build
+	@bench/postgres.py build
+	@bench/check.py build
+	@bench/arrival.py build
+
+# One of them alone.
+bench-postgres bench-check bench-race:
+	@tools/deps.sh bench
+	@$(MAKE) --no-print-directory build
+	@bench/$(subst race,arrival,$(@:bench-%=%)).py build
 
 tidy:
 	@tools/deps.sh test

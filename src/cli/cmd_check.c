@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/num.h"
 #include "base/suggest.h"
 #include "cli/commands.h"
 #include "cli/help.h"
@@ -106,19 +107,11 @@ static int wrong_level(struct cli *cli, const char *name)
 /* A whole number, or nil. */
 static bool whole(const char *text, int64_t *ret)
 {
-	char *end;
-	long long v;
-
 	if (strcmp(text, "nil") == 0) {
 		*ret = VALUE_NIL;
 		return true;
 	}
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || v < VALUE_INT_MIN)
-		return false;
-	*ret = v;
-	return true;
+	return pawl__num_parse_i64(pawl__str_of(text), ret) && *ret >= VALUE_INT_MIN;
 }
 
 /* What was asked, as options; CLI_OK or the exit status after a message. */

@@ -191,17 +191,14 @@ const struct cli_command pawl__cmd_race = {
 	.name = "race",
 	.summary = "find the races in any service: many clients in the same instant",
 	.usage = "run FILE | init URL | builtin NAME | list [options]",
-	.about = "run: carries out a scenario against the target that it names and nothing else: "
-	         "every "
-		 "request is sent but its last byte, then all of them are completed at once, and "
-	         "what "
-		 "must hold is looked at after every round. init: writes a scenario to begin with. "
-		 "builtin: known incidents against a database of yours, with every strategy. Exit "
-		 "status: 0 everything held in every round, 1 violated, 2 the scenario is wrong or "
-	         "does "
-		 "not fit the target, 6 the target is not there, 9 inconclusive: the overlap that "
-	         "was "
-		 "asked for was not reached, or answers are missing.",
+	.about = "run carries out a scenario against the target that it names and nothing else: "
+		 "every request is sent but its last byte, then all are completed at once, and "
+		 "what must hold is looked at after every round. init writes a scenario to begin "
+		 "with. builtin runs known incidents against a database of yours, with every "
+		 "strategy; list names them. Exit status: 0 everything held in every round, 1 "
+		 "violated, 2 the scenario is wrong or does not fit the target, 6 the target is "
+		 "not there, 9 inconclusive: the overlap that was asked for was not reached, or "
+		 "answers are missing.",
 	.examples =
 		(const char *const[]){
 			"pawl race init http://127.0.0.1:8080 --output last-item.yaml",

@@ -105,8 +105,7 @@ const char *stores_database(const struct store_kind *kind)
 	assert_non_null(server);
 	slash = strrchr(server, '/');
 	assert_non_null(slash);
-	(void)snprintf(d->name, sizeof(d->name), "pawl_test_%d_%s", (int)getpid(),
-	               kind->name);
+	(void)snprintf(d->name, sizeof(d->name), "pawl_test_%d_%s", (int)getpid(), kind->name);
 	(void)snprintf(sql, sizeof(sql), "CREATE DATABASE %s", d->name);
 	(void)server_sql(server, sql);
 	(void)snprintf(d->url, sizeof(d->url), "%.*s/%s", (int)(slash - server), server, d->name);
@@ -161,9 +160,9 @@ static void store_start(struct fixture *f)
 static void engine_start(struct fixture *f)
 {
 	/* One lane, so that revisions are the same on every store; test_shared is about more. */
-	const struct engine_options o = {
-		.retention_us = STORES_RETENTION_US, .sweep_us = -1, .lanes = 1
-	};
+	const struct engine_options o = { .retention_us = STORES_RETENTION_US,
+		                          .sweep_us = -1,
+		                          .lanes = 1 };
 
 	assert_true(kit_start(&f->kit, f->store, f->mode, &o));
 }

@@ -91,9 +91,9 @@ static void expect_same_answer(const struct sides *b, const struct kit_answer *o
 /* Numbers of accounts are a store's own. */
 static bool account_same(const struct account *a, const struct account *b)
 {
-	return str_eq(a->id, b->id) && str_eq(a->unit, b->unit) &&
-	       a->balance == b->balance && a->held == b->held && a->has_floor == b->has_floor &&
-	       a->floor == b->floor && a->version == b->version && a->due_us == b->due_us;
+	return str_eq(a->id, b->id) && str_eq(a->unit, b->unit) && a->balance == b->balance &&
+	       a->held == b->held && a->has_floor == b->has_floor && a->floor == b->floor &&
+	       a->version == b->version && a->due_us == b->due_us;
 }
 
 static bool hold_same(const struct hold *a, const struct hold *b)
@@ -183,8 +183,8 @@ static void expect_same_rows(struct sides *b)
 				fail_msg("seed %" PRIu64 " step %u: a row of kind %d on %s differs:"
 				         " %.*s %" PRId64,
 				         b->seed, b->step, e[0]->kind, b->side[i].f->kind->name,
-				         (int)e[0]->id.len,
-				         e[0]->id.len == 0 ? "" : e[0]->id.ptr, e[0]->number);
+				         (int)e[0]->id.len, e[0]->id.len == 0 ? "" : e[0]->id.ptr,
+				         e[0]->number);
 			e[i] = e[i]->next;
 		}
 	}

@@ -4,10 +4,8 @@
  * rows, at the same time, and others who use the tables with plain SQL.
  */
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/rng.h"
@@ -83,8 +81,7 @@ static void threads_run(unsigned len, void *(*main)(void *), void *arg, size_t a
 
 	assert_true(len <= ARRAY_LEN(thread));
 	for (unsigned i = 0; i < len; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, main,
-		                                (char *)arg + i * arg_size),
+		assert_int_equal(pthread_create(&thread[i], NULL, main, (char *)arg + i * arg_size),
 		                 0);
 	for (unsigned i = 0; i < len; i++)
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
@@ -143,6 +140,38 @@ static void test_submit__same_key_on_two_nodes_one_effect(void **state)
 		assert_int_equal(f->read.ws.first->row.account.balance, 1000 - ROUNDS);
 	}
 	nodes_stop(n);
+}
+
+/* Nothing is locked that both want: only the answer is one. */
+static void test_submit__same_key_without_rows_one_effect(void **state)
+{
+	struct fixture *f = *state;
+	struct node n[NODES];
+	char expected[24];
+
+	nodes_start(n, state);
+	for (unsigned round = 0; round < 4 * ROUNDS; round++) {
+		struct kit_tx t, twin;
+		char key[32];
+
+		kit_tx_init(&t);
+		(void)snprintf(key, sizeof(key), "bare-%u", round);
+		kit_key(&t, "me", key);
+		kit_emit(&t, "bare", key, "{}");
+		kit_tx_twin(&twin, &t);
+		kit_submit(&n[round % 2].kit, &t);
+		kit_submit(&n[1 - round % 2].kit, &twin);
+		kit_wait(&n[round % 2].kit, &t);
+		kit_wait(&n[1 - round % 2].kit, &twin);
+		expect_code(&t.answer, PAWL_OK, -1);
+		assert_true(kit_same(&t.answer, &twin.answer));
+		kit_tx_deinit(&twin);
+		kit_tx_deinit(&t);
+	}
+	nodes_clean(n);
+	nodes_stop(n);
+	(void)snprintf(expected, sizeof(expected), "%d", 4 * ROUNDS);
+	assert_string_equal(stores_sql(f->kind, "SELECT count(*) FROM pawl.event").text, expected);
 }
 
 /* Without a key both are asked for, and only one of them may find the row missing. */
@@ -221,9 +250,8 @@ static void shared_tx(struct kit_tx *t, struct rng *r)
 
 	for (unsigned i = 0; i < ops; i++) {
 		const unsigned from = (unsigned)pawl__rng_below(r, SHARED_ACCOUNTS);
-		const unsigned to =
-			(from + 1 + (unsigned)pawl__rng_below(r, SHARED_ACCOUNTS - 1)) %
-			SHARED_ACCOUNTS;
+		const unsigned to = (from + 1 + (unsigned)pawl__rng_below(r, SHARED_ACCOUNTS - 1)) %
+		                    SHARED_ACCOUNTS;
 
 		if (pawl__rng_below(r, 4) == 0)
 			kit_hold(t, shared_ids[from], shared_ids[to], 1, KIT_HOUR);
@@ -286,15 +314,18 @@ static void test_submit__many_clients_on_few_rows_no_deadlock(void **state)
 	nodes_clean(n);
 	nodes_stop(n);
 	assert_string_equal(stores_sql(f->kind, "SELECT sum(balance) FROM pawl.account"
-	                                        " WHERE id LIKE 's:%'").text,
+	                                        " WHERE id LIKE 's:%'")
+	                            .text,
 	                    "6000");
 	assert_string_equal(stores_sql(f->kind, "SELECT deadlocks FROM pg_stat_database"
-	                                        " WHERE datname = current_database()").text,
+	                                        " WHERE datname = current_database()")
+	                            .text,
 	                    "0");
 	/* The revisions of a row grow in the order in which it was written. */
-	assert_string_equal(stores_sql(f->kind, "SELECT count(*) FROM pawl.account a WHERE version <"
-	                                        " (SELECT max(number) >> 10 FROM pawl.transfer t"
-	                                        "  WHERE a.number IN (t.from_account, t.to_account))")
+	assert_string_equal(stores_sql(f->kind,
+	                               "SELECT count(*) FROM pawl.account a WHERE version <"
+	                               " (SELECT max(number) >> 10 FROM pawl.transfer t"
+	                               "  WHERE a.number IN (t.from_account, t.to_account))")
 	                            .text,
 	                    "0");
 }
@@ -307,8 +338,7 @@ static void *counter_main(void *arg)
 
 	kit_read_init(&read);
 	while (c->done < ROUNDS / 2) {
-		const struct ws_entry *e =
-			kit_read_row(&read, &c->n->kit, ROW_RECORD, "counter");
+		const struct ws_entry *e = kit_read_row(&read, &c->n->kit, ROW_RECORD, "counter");
 		struct kit_tx t;
 		char value[24];
 
@@ -348,127 +378,17 @@ static void test_submit__compare_and_set_loses_no_update(void **state)
 	nodes_stop(n);
 }
 
-/* Events */
-
-/* Reads as a relay would: what lies between two horizons, in order of numbers. */
-struct follower {
-	const struct store_kind *kind;
-	_Atomic bool stop;
-	unsigned seen, out_of_order, skipped;
-	int64_t last[SHARED_ACCOUNTS]; /* count in the latest event of a key */
-};
-
-static void follow(struct follower *w, PGconn *pg, char *horizon, size_t size)
-{
-	const char *values[] = { horizon };
-	PGresult *r = PQexecParams(
-		pg,
-		"SELECT e.key, e.body, h.hi FROM (SELECT pawl.event_horizon() AS hi) h"
-	                 " LEFT JOIN (SELECT * FROM pawl.events WHERE xid >= $1::xid8) e ON true"
-	                 " ORDER BY e.number",
-	                 1, NULL, values, NULL, NULL, 0);
-	if (PQresultStatus(r) != PGRES_TUPLES_OK)
-		w->skipped += 1000000;
-	for (int i = 0; i < PQntuples(r) && !PQgetisnull(r, i, 0); i++) {
-		const unsigned key = (unsigned)(PQgetvalue(r, i, 0)[2] - '0');
-		const int64_t count = strtoll(PQgetvalue(r, i, 1), NULL, 10);
-
-		w->seen++;
-		w->out_of_order += count <= w->last[key];
-		w->skipped += count > w->last[key] + 1;
-		w->last[key] = count;
-	}
-	if (PQntuples(r) > 0)
-		(void)snprintf(horizon, size, "%s", PQgetvalue(r, 0, 2));
-	PQclear(r);
-}
-
-static void *follower_main(void *arg)
-{
-	struct follower *w = arg;
-	PGconn *pg = PQconnectdb(stores_database(w->kind));
-	char horizon[32] = "0";
-	bool last;
-
-	do {
-		last = w->stop; /* once more after everybody has stopped */
-		follow(w, pg, horizon, sizeof(horizon));
-	} while (!last);
-	PQfinish(pg);
-	return NULL;
-}
-
-/* Each event says the how-manieth of its key it is: the store's own version check makes it so. */
-static void *teller_main(void *arg)
-{
-	struct shared_client *c = arg;
-	struct kit_read read;
-	struct rng r;
-
-	rng_init(&r, c->seed);
-	kit_read_init(&read);
-	while (c->done < ROUNDS) {
-		const char *key = shared_ids[pawl__rng_below(&r, SHARED_ACCOUNTS)];
-		const struct ws_entry *e = kit_read_row(&read, &c->n->kit, ROW_RECORD, key);
-		struct kit_tx t;
-		char value[24];
-
-		(void)snprintf(value, sizeof(value), "%.*s", (int)e->row.record.value.len,
-		               e->row.record.value.ptr);
-		(void)snprintf(value, sizeof(value), "%ld", strtol(value, NULL, 10) + 1);
-		kit_tx_init(&t);
-		kit_put(&t, key, value, e->row.record.version);
-		kit_emit(&t, "told", key, value);
-		c->done += kit_run(&c->n->kit, &t)->code == PAWL_OK;
-		c->failed += t.answer.code != PAWL_OK && t.answer.code != PAWL_E_VERSION_MISMATCH;
-		kit_tx_deinit(&t);
-	}
-	kit_read_deinit(&read);
-	return NULL;
-}
-
-static void test_events__of_a_key_come_in_order_and_none_is_skipped(void **state)
-{
-	struct fixture *f = *state;
-	struct shared_client c[NODES * CLIENTS] = { 0 };
-	struct follower w = { .kind = f->kind };
-	struct node n[NODES];
-	pthread_t thread;
-	struct kit_tx t;
-
-	nodes_start(n, state);
-	kit_tx_init(&t);
-	for (unsigned i = 0; i < SHARED_ACCOUNTS; i++)
-		kit_put(&t, shared_ids[i], "0", 0);
-	run_fine(&n[0], &t);
-	kit_tx_deinit(&t);
-	for (unsigned i = 0; i < NODES * CLIENTS; i++) {
-		c[i].n = &n[i % NODES];
-		c[i].seed = 100 + i;
-	}
-	assert_int_equal(pthread_create(&thread, NULL, follower_main, &w), 0);
-	threads_run(NODES * CLIENTS, teller_main, c, sizeof(c[0]));
-	w.stop = true;
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	nodes_stop(n);
-	for (unsigned i = 0; i < NODES * CLIENTS; i++)
-		assert_int_equal(c[i].failed, 0);
-	assert_int_equal(w.skipped, 0);
-	assert_int_equal(w.out_of_order, 0);
-	assert_int_equal(w.seen, NODES * CLIENTS * ROUNDS);
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup_bare, fixture_teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		T(test_submit__same_key_on_two_nodes_one_effect),
+		T(test_submit__same_key_without_rows_one_effect),
 		T(test_submit__same_new_rows_on_two_nodes_made_once),
 		T(test_submit__absence_is_locked_as_rows_are),
 		T(test_submit__many_clients_on_few_rows_no_deadlock),
 		T(test_submit__compare_and_set_loses_no_update),
-		T(test_events__of_a_key_come_in_order_and_none_is_skipped),
 	};
 
 	return stores_run_shared("shared", tests, ARRAY_LEN(tests));

@@ -19,7 +19,7 @@ import time
 
 PAWL = os.path.abspath(sys.argv[1])
 LONG = 120  # seconds; a hang, never a criterion
-WINDOW = 0.0005  # seconds between a planted server's check and its act
+WINDOW = 0.00005  # seconds between a planted server's check and its act
 SECRET = 'tok"en-\\7731'
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("PAWL_")}
 
@@ -194,6 +194,13 @@ def test_a_planted_race_is_found_and_its_twin_is_not_accused():
         assert "0 of 10 rounds: < 27.8 % at 95 %" in run.stdout
 
 
+def test_the_correct_twin_is_not_accused_in_a_thousand_rounds():
+    with Server(good=True) as good, Scratch() as s:
+        yaml = last_item(good.url, clients=10, rounds=1000, more="  head_start: 1ms\n  overlap: 0")
+        status, doc = s.json(yaml)
+        assert (status, doc["rounds"]["held"]) == (0, 1000), doc
+
+
 def test_the_published_scenario_is_held_by_pawl():
     with Pawl() as pawl, Scratch() as s:
         status, doc = s.json(last_item(pawl.url, clients=200, rounds=10))
@@ -209,6 +216,21 @@ def test_the_published_scenario_is_held_by_pawl():
         # Once more: it was there before the first round.
         status, doc = s.json(last_item(pawl.url, "last", "/v1/items/last"))
         assert (status, doc["verdict"]) == (2, "error") and "409" in doc["error"], doc
+
+
+def test_the_examples_are_held_by_pawl():
+    examples = sorted((pathlib.Path(__file__).resolve().parents[2] / "examples/race").glob("*.yaml"))
+    assert len(examples) >= 3
+    with Pawl() as pawl, Scratch() as s:
+        for example in examples:
+            history = s.dir / (example.stem + ".jsonl")
+            yaml = example.read_text().replace("http://127.0.0.1:7077", pawl.url)
+            status, doc = s.json(yaml, "--rounds", "3", "--history", str(history))
+            assert (status, doc["verdict"]) == (0, "held"), (example, doc)
+        run = subprocess.run([PAWL, "check", "--model", "cas-register", "--initial", "0",
+                              str(s.dir / "register.jsonl")], env=ENV, capture_output=True,
+                             text=True, timeout=LONG)
+        assert run.returncode == 0 and run.stdout.startswith("valid"), run
 
 
 def test_until_failure_stops_and_the_command_repeats_it():
@@ -356,19 +378,24 @@ def test_the_report_is_one_page_and_hostile_answers_are_text():
 
 def test_the_history_is_in_order_and_says_what_is_not_known():
     yaml = simple("URL", '{path: /hang-one, op: {f: write, key: "{round}", value: "{int:client}"}}',
-                  "{status: {404: any, timeout: any}}", top="timeout: 1s")
+                  "{status: {404: any, timeout: any}}", "clients: 8\n  rounds: 2", "timeout: 1s")
     with Server() as server, Scratch() as s:
         history = s.dir / "h.jsonl"
         expect(s.race(yaml.replace("URL", server.url), "--history", str(history)), 0)
         lines = [json.loads(line) for line in history.read_text().splitlines()]
-        assert len(lines) == 16 and [l["index"] for l in lines] == list(range(16))
+        assert len(lines) == 32 and [l["index"] for l in lines] == list(range(32))
         assert [l["time"] for l in lines] == sorted(l["time"] for l in lines)
         ends = [l for l in lines if l["type"] != "invoke"]
-        assert sorted(l["type"] for l in ends) == ["fail"] * 7 + ["info"], ends
+        assert sorted(l["type"] for l in ends) == ["fail"] * 15 + ["info"], ends
         assert {l["f"] for l in lines} == {"write"}
-        assert sorted(l["value"] for l in lines if l["type"] == "invoke") == list(range(8))
+        first = [l for l in lines if l["round"] == 1]
+        assert sorted(l["value"] for l in first if l["type"] == "invoke") == list(range(8))
+        # Its client goes on as somebody else: that operation may still happen.
+        gone = next(l["process"] for l in ends if l["type"] == "info")
+        assert gone < 8 and {l["process"] for l in lines if l["round"] == 2} == {*range(9)} - {gone}
         for end in ends:
-            begin = next(l for l in lines if l["type"] == "invoke" and l["process"] == end["process"])
+            begin = next(l for l in lines if l["type"] == "invoke" and l["round"] == end["round"]
+                         and l["process"] == end["process"])
             assert begin["time"] <= end["time"] and begin["t_send"] == begin["time"]
         run = s.race(yaml.replace("URL", server.url), "--history", str(history))
         expect(run, 4)  # never over a file

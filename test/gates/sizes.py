@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """sizes.py ROOT - files of at most 1000 lines, lines of 100 columns, functions of 70 lines and 6
 parameters. sizes.allow lists the functions (parsers, step switches, tables of tests) that may have
-150, each with its reason; one that no longer needs it must leave the list.
+150 or more parameters, each with its reason; one that no longer needs it must leave the list.
 """
 import pathlib
 import re
@@ -89,7 +89,9 @@ def main(root):
                 unused.pop((rel, name), None)
             if size > limit:
                 problems.append(f"{rel}:{line}: {name} has {size} lines, at most {limit}")
-            if count > PARAMS_MAX:
+            if count > PARAMS_MAX and (rel, name) in exceptions: # a library's callback
+                unused.pop((rel, name), None)
+            elif count > PARAMS_MAX:
                 problems.append(f"{rel}:{line}: {name} has {count} parameters, at most {PARAMS_MAX}")
     for row, line in unused.items():
         problems.append(f"test/gates/sizes.allow:{line}: no longer needed: {' '.join(row)}")

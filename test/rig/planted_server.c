@@ -9,12 +9,12 @@
  * act lasts (a thread sleeps there, as one that waits for its database does).
  *
  *     POST /counter/ID        one is left: 201 and it is taken, or 409.    race: check, then act
- *     POST /retry/ID          pays once per Idempotency-Key: 201, then 200. race: looked up, then kept
+ *     POST /retry/ID          pays once per Idempotency-Key: 201, then 200. race: seen, then kept
  *     PUT  /cache/ID/VALUE    200. GET /cache/ID: the value.                race: an old value is
  *                             read, and put into the cache behind the invalidation
  *     GET  /state/ID          {"taken":N,"paid":N,"value":N,"cached":N}
- *     GET  /stamps            arrival of every request since the last /stamps: ns of CLOCK_MONOTONIC
- *                             at which its last byte had been read, one a line
+ *     GET  /stamps            arrival of every request since the last /stamps, one a line: when its
+ *                             last byte had been read, ns of CLOCK_MONOTONIC
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -226,8 +226,9 @@ static void state_tell(int fd, struct state *s)
 	int n;
 
 	(void)pthread_mutex_lock(&s->cell);
-	n = snprintf(text, sizeof(text), "{\"taken\":%ld,\"paid\":%ld,\"value\":%ld,\"cached\":%ld}",
-	             s->taken, s->paid, s->value, s->filled ? s->cached : s->value);
+	n = snprintf(text, sizeof(text),
+	             "{\"taken\":%ld,\"paid\":%ld,\"value\":%ld,\"cached\":%ld}", s->taken, s->paid,
+	             s->value, s->filled ? s->cached : s->value);
 	(void)pthread_mutex_unlock(&s->cell);
 	answer(fd, 200, text, (size_t)n);
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/rng.h"
 #include "stamp_server.h"
 
 #define PIECE_LEN 65536
@@ -20,7 +21,7 @@ struct relay {
 
 struct pipe_end {
 	int from, to;
-	unsigned seed;
+	struct rng rng;
 	const struct relay *relay;
 };
 
@@ -30,7 +31,7 @@ static long delay_us(struct pipe_end *p)
 	double sum = -6.0;
 
 	for (int i = 0; i < 12; i++)
-		sum += (double)rand_r(&p->seed) / RAND_MAX;
+		sum += (double)pawl__rng_below(&p->rng, 1U << 20) / (1U << 20);
 	const long us = p->relay->mean_us + lround(sum * (double)p->relay->deviation_us);
 
 	return us > 0 ? us : 0;
@@ -46,7 +47,7 @@ static void *pipe_run(void *data)
 		const long us = delay_us(p);
 		const struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
 
-		(void)nanosleep(&ts, NULL);
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 		for (ssize_t at = 0, m; at < n; at += m) {
 			m = send(p->to, piece + at, (size_t)(n - at), MSG_NOSIGNAL);
 			if (m <= 0)
@@ -80,7 +81,7 @@ static void pipe_start(const struct relay *r, int from, int to, unsigned seed)
 
 	if (p == NULL)
 		abort();
-	*p = (struct pipe_end){ from, to, seed, r };
+	*p = (struct pipe_end){ from, to, { seed }, r };
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_attr_setstacksize(&attr, (size_t)256 << 10);

@@ -84,7 +84,7 @@ static bool raw_send(struct conn *c, const char *data, size_t len)
 		if (n < 0 && errno == EAGAIN) {
 			const struct timespec ts = { 0, 100000 };
 
-			(void)nanosleep(&ts, NULL);
+			(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 		} else if (n <= 0) {
 			return false;
 		} else {
@@ -147,7 +147,9 @@ static bool http1_answer(struct conn *c, const char *head)
 	if (strncmp(head, "GET /stamps ", 12) == 0)
 		return stamps_tell(c);
 	note(c);
-	return conn_send(c, answer, sizeof(answer) - 1);
+	/* Who speaks HTTP/1.0 waits for the end of the connection. */
+	return conn_send(c, answer, sizeof(answer) - 1) &&
+	       (strstr(head, " HTTP/1.0\r\n") == NULL || strcasestr(head, "keep-alive") != NULL);
 }
 
 static bool http1_bytes(struct conn *c, const char *data, size_t len)
@@ -192,11 +194,13 @@ static bool h2_flush(struct conn *c)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 prescribes the parameters */
 static ssize_t h2_body(nghttp2_session *session, int32_t stream, uint8_t *to, size_t len,
                        uint32_t *flags, nghttp2_data_source *source, void *data)
 {
 	(void)session, (void)stream, (void)source, (void)data, (void)len;
-	memcpy(to, "{}", 2);
+	to[0] = '{';
+	to[1] = '}';
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
 	return 2;
 }
@@ -295,8 +299,8 @@ static void conn_ready(struct conn *c)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	c->server->reads++;
-	if (n <= 0 || !(c->ssl != NULL ? tls_bytes(c, bytes, (size_t)n)
-	                               : plain_bytes(c, bytes, (size_t)n)))
+	if (n <= 0 ||
+	    !(c->ssl != NULL ? tls_bytes(c, bytes, (size_t)n) : plain_bytes(c, bytes, (size_t)n)))
 		conn_close(c);
 }
 
@@ -462,8 +466,8 @@ bool stamp_server_cert(const char *cert_file, const char *key_file)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
-	                                          "DNS:localhost,IP:127.0.0.1");
+	X509_EXTENSION *ext =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
 	FILE *f;
 	bool good;
 

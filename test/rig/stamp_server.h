@@ -16,10 +16,10 @@
 struct stamp_config {
 	const char *cert_file, *key_file; /* PEM; NULL = no TLS */
 	uint32_t max_streams;             /* HTTP/2; 0 = 250 */
-	bool goaway;     /* at the first request: GOAWAY that takes none */
-	bool reset;      /* RST_STREAM as the answer */
-	bool early;      /* answers when the head of a request is there */
-	bool silent;     /* takes the settings, never answers */
+	bool goaway;                      /* at the first request: GOAWAY that takes none */
+	bool reset;                       /* RST_STREAM as the answer */
+	bool early;                       /* answers when the head of a request is there */
+	bool silent;                      /* takes the settings, never answers */
 	bool only_http1; /* speaks HTTP/1.1 to whatever comes, and offers nothing by ALPN */
 };
 

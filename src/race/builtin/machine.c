@@ -9,6 +9,7 @@
 
 #define BACKOFF_US    INT64_C(200)
 #define BACKOFF_SHIFT 6 /* 12.8 ms */
+#define AWAIT_US      100
 #define ACCOUNTS      8
 #define AMOUNT_MAX    20
 
@@ -64,6 +65,7 @@ void pawl__machine_start(struct machine *m, const struct machine_start *start)
 	m->program = start->program;
 	m->think_us = start->think_us;
 	m->tries = 0;
+	m->awaits = 0;
 	m->end = END_DONE;
 	m->trouble[0] = '\0';
 	for (m->finally = 0; s[m->finally].op != STEP_END; m->finally++) {
@@ -277,7 +279,8 @@ static void step_local(struct machine *m, const struct step *s)
 	case STEP_TALLY:
 		count(m, s->into, holds(m, s->text) ? 1 : 0);
 		break;
-	case STEP_ASK: /* not on its condition */
+	case STEP_ASK:   /* not on its condition */
+	case STEP_AWAIT: /* it has come */
 		break;
 	case STEP_ARM:
 		m->armed = true;
@@ -325,29 +328,30 @@ static bool run(struct machine *m, struct want *ret)
 {
 	const struct step *s = &m->program->steps[m->at];
 
-	switch (s->op) {
-	case STEP_ASK:
-		if (!holds(m, s->when)) {
-			step_local(m, s);
-			return false;
-		}
+	if (s->op == STEP_ASK && holds(m, s->when)) {
 		want_text(m, s, ret);
 		return m->phase == PHASE_RUN;
-	case STEP_THINK:
+	}
+	if (s->op == STEP_THINK || s->op == STEP_PAUSE) {
 		*ret = (struct want){ .what = WANT_PAUSE, .pause_us = m->think_us };
+		if (s->op == STEP_PAUSE)
+			ret->pause_us = holds(m, s->text) ? PAUSE_US : 0;
 		return true;
-	case STEP_PAUSE:
+	}
+	if (s->op == STEP_AWAIT && atomic_load(&m->world->acked) < sum(m, s->text) &&
+	    m->awaits < MACHINE_AWAITS_MAX) {
 		*ret = (struct want){ .what = WANT_PAUSE,
-			              .pause_us = holds(m, s->text) ? PAUSE_US : 0 };
+			              .pause_us = AWAIT_US,
+			              .backoff = true };
 		return true;
-	case STEP_LOCK:
+	}
+	if (s->op == STEP_LOCK) {
 		m->lock = (int)((uint64_t)sum(m, s->text) % MACHINE_PROCESSES);
 		*ret = (struct want){ .what = WANT_LOCK, .lock = m->lock };
 		return true;
-	default:
-		step_local(m, s);
-		return false;
 	}
+	step_local(m, s);
+	return false;
 }
 
 static int64_t backoff(struct machine *m)
@@ -412,6 +416,10 @@ void pawl__machine_go(struct machine *m)
 {
 	switch (m->phase) {
 	case PHASE_RUN:
+		if (m->program->steps[m->at].op == STEP_AWAIT) {
+			m->awaits++;
+			return;
+		}
 		if (m->program->steps[m->at].op == STEP_LOCK)
 			m->locked = true;
 		m->at++;

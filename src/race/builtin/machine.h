@@ -28,6 +28,7 @@
 #include "race/builtin/step.h"
 
 #define MACHINE_TRIES_MAX 2000
+#define MACHINE_AWAITS_MAX 20000
 #define MACHINE_REGS      26
 #define MACHINE_REG_MAX   ((size_t)64 << 10) /* bytes of a register */
 #define MACHINE_TEXT_MAX  ((size_t)256 << 10) /* bytes of a filled statement */
@@ -57,6 +58,7 @@ struct reply {
 struct world {
 	const char *prefix; /* fills @ */
 	int64_t clients, size;
+	int64_t programs; /* of a round */
 	int64_t done, gave_up; /* {D} {G}; set before the check */
 	_Atomic int64_t acked;
 	_Atomic int64_t cache[MACHINE_PROCESSES]; /* 0 = nothing */
@@ -99,6 +101,7 @@ struct machine {
 	int lock;
 	const char *undo;    /* statement that undoes the open transaction; NULL = none is open */
 	uint32_t tries;
+	uint32_t awaits; /* pauses of AWAIT */
 	uint64_t retries, deadlocks, statements;
 	enum machine_end end;
 	struct builtin_count counts[BUILTIN_COUNTS_MAX];

@@ -331,19 +331,16 @@ static bool has_side(const struct step *steps)
 /* SQLite's words for what other databases do with rows. */
 static const char *why_sqlite(enum strategy s)
 {
-	switch (s) {
-	case STRATEGY_ROW_LOCK:
-		return "BEGIN IMMEDIATE: there are no row locks, the whole file is taken, also while "
-		       "this one thinks";
-	case STRATEGY_TRANSACTION:
-		return "BEGIN, without retry: a read that has grown old may not become a write, the "
-		       "client gets \"database is locked\" at once";
-	case STRATEGY_SERIALIZABLE:
-		return "BEGIN, and retry when it was busy: SQLite is always serializable, the retries "
-		       "are what it costs";
-	default:
-		return NULL;
-	}
+	static const char *const whys[STRATEGIES] = {
+		[STRATEGY_ROW_LOCK] = "BEGIN IMMEDIATE: there are no row locks, the whole file is "
+				      "taken, also while this one thinks",
+		[STRATEGY_TRANSACTION] = "BEGIN, without retry: a read that has grown old may not "
+					 "become a write, the client gets \"database is locked\"",
+		[STRATEGY_SERIALIZABLE] = "BEGIN, and retry when it was busy: SQLite is always "
+					  "serializable, the retries are what it costs",
+	};
+
+	return whys[s];
 }
 
 bool pawl__program_make(const struct parts *parts, enum store_kind store, enum strategy strategy,
@@ -367,11 +364,9 @@ bool pawl__program_make(const struct parts *parts, enum store_kind store, enum s
 	put(&k, (struct step)END);
 	ret->side = has_side(ret->steps);
 	ret->why = why != NULL ? why : pawl__strategies[strategy].why;
-	ret->wrong = pawl__strategies[strategy].wrong || (parts->wrong & BIT(strategy)) != 0;
-	if ((parts->right & BIT(strategy)) != 0)
-		ret->wrong = false;
+	ret->wrong = pawl__strategies[strategy].wrong || (parts->wrong & BIT(strategy)) != 0 ||
+	             (special != NULL && special->wrong);
 	if (strategy == STRATEGY_TRANSACTION && store == STORE_SQLITE)
 		ret->wrong = false;
-	ret->maybe = (parts->maybe & BIT(strategy)) != 0;
 	return true;
 }

@@ -273,10 +273,12 @@ static enum session_state pg_attempt(struct session *s, struct session *control,
 
 	if (!begun && !pg_send(s, text, ret))
 		return SESSION_ANSWERED;
-	while (!pg_answer(s, LOOK_MS, ret)) {
-		if (pg_blocked(control, s->pid) && !pg_answer(s, LOOK_MS, ret) &&
+	/* Who has just begun may be the one who closes a circle: he is given time to be told. */
+	while (!pg_answer(s, begun ? 0 : LOOK_MS, ret)) {
+		if (pg_blocked(control, s->pid) && !pg_answer(s, begun ? 0 : LOOK_MS, ret) &&
 		    pg_blocked(control, s->pid))
 			return SESSION_WAITS;
+		begun = false;
 		if (pawl__clock_mono_us() > end_us) {
 			pawl__reply_fail(ret, REPLY_LOST, "PostgreSQL did not answer in time");
 			return SESSION_ANSWERED;

@@ -47,6 +47,7 @@ enum step_op {
 	STEP_FINALLY, /* end of the program proper */
 	STEP_CACHED,  /* into = what this process has cached; empty: nothing */
 	STEP_CACHE,   /* this process caches the expression */
+	STEP_AWAIT,   /* until a value of at least the expression was acknowledged to somebody */
 	STEP_NOTE,    /* into = the newest value that was acknowledged to anybody */
 	STEP_ACK,     /* the expression was acknowledged: NOTE sees it from now on */
 };
@@ -92,6 +93,7 @@ struct step {
 #define FINALLY              { .op = STEP_FINALLY }
 #define CACHED(into_)        { .op = STEP_CACHED, .into = (into_) }
 #define CACHE(expr)          { .op = STEP_CACHE, .text = (expr) }
+#define AWAIT(expr)          { .op = STEP_AWAIT, .text = (expr) }
 #define NOTE(into_)          { .op = STEP_NOTE, .into = (into_) }
 #define ACK(expr)            { .op = STEP_ACK, .text = (expr) }
 #define END                  { .op = STEP_END }
@@ -138,6 +140,7 @@ struct special {
 	unsigned stores;   /* BIT(store)s it is for; 0 = all of the parts */
 	bool once;         /* a transient error is the client's to see: no retry */
 	bool shared;       /* all clients over one session */
+	bool wrong;        /* breaks, although the strategy usually does not */
 	const struct step *other; /* in place of the parts' */
 };
 
@@ -157,8 +160,7 @@ struct parts {
 	const struct step *after; /* before the check */
 	const struct step *check;
 	unsigned without;         /* BIT(strategy)s that make no sense here */
-	unsigned wrong, right;    /* BIT(strategy)s that break, or hold, other than they usually do */
-	unsigned maybe; /* cannot break here (the store is in the way): "naive" that holds is no news */
+	unsigned wrong; /* BIT(strategy)s that break, although they usually do not */
 };
 
 struct incident {
@@ -169,9 +171,12 @@ struct incident {
 	const char *missing; /* what of pawl it would need and is not there yet; NULL = nothing */
 	int64_t size_share;  /* {S} = clients * share / 100, at least 1; 0 = 1 */
 	uint32_t repeat;     /* programs of a client in a round */
+	bool other_races;    /* explorations: the last session is one of the others */
+	const char *timed;   /* why no exploration shows anything; NULL = it does */
 	const char *model;   /* of its history; NULL = none */
 	/* The members f and value of the history's lines, before and after; of `other` likewise. */
 	const char *invoke, *ok, *other_invoke, *other_ok;
+	const char *blind; /* ok of a strategy that does not read first; NULL = the same */
 	const char *first; /* a first operation, told before the race: "f" and "value" */
 	const char *last;  /* a last one, with the registers of the check */
 	const struct parts *parts; /* stores 0 ends */
@@ -200,7 +205,7 @@ struct program {
 	enum strategy strategy;
 	const char *why;
 	const char *lock; /* fills {L} */
-	bool wrong, maybe, once, shared, side;
+	bool wrong, once, shared, side;
 	struct step steps[PROGRAM_STEPS_MAX]; /* ended by STEP_END */
 	const struct step *other;             /* of every fourth client; NULL = none */
 };

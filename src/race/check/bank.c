@@ -52,7 +52,8 @@ static enum pawl_status row_sum(const struct bank *b, uint32_t row, int64_t *ret
 			continue;
 		if (history_is_list(h, m) || !value_is_int(h->mop_val[m]))
 			return pawl__error_set(err, PAWL_E_INVALID,
-			                       "line %u: a balance is a whole number", h->line[row]);
+			                       "line %u: a balance is a whole number",
+			                       h->line[row]);
 		if (!num_add(sum, h->mop_val[m], &sum))
 			return pawl__error_set(err, PAWL_E_INVALID,
 			                       "line %u: the balances add up to too much",
@@ -121,7 +122,8 @@ static enum pawl_status read_check(struct bank *b, uint32_t row, struct pawl_err
 		say_read(b, row);
 		pawl__findings_say(&b->found, " shows account ");
 		pawl__history_value(h, h->key[h->mop_key[unexpected]], &b->found.text);
-		pawl__findings_say(&b->found, ", which the first read, T%u, did not have.", b->first);
+		pawl__findings_say(&b->found, ", which the first read, T%u, did not have.",
+		                   b->first);
 		report(b, "unexpected-key", row);
 	} else if (nil != HISTORY_NONE) {
 		say_read(b, row);
@@ -160,7 +162,8 @@ enum pawl_status pawl__check_bank(const struct history *h, const struct check_op
 	for (e = 0; e < h->ops_len; e++)
 		if (h->f[e] != HF_READ && h->f[e] != HF_TRANSFER)
 			return pawl__error_set(err, PAWL_E_INVALID,
-			                       "line %u: a bank has reads and transfers", h->line[e]);
+			                       "line %u: a bank has reads and transfers",
+			                       h->line[e]);
 	/* In the order of their answers. */
 	for (e = 0; e < h->events_len && st == PAWL_OK; e++) {
 		const uint32_t row = h->event[e] >> 1;

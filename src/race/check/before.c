@@ -208,7 +208,7 @@ bool pawl__before_way(struct before_cycle *ret, const void *graph, before_fn bef
                       uint32_t nodes, const uint32_t ends[2])
 {
 	const size_t n = (size_t)nodes + 1;
-	uint32_t *parent = malloc(2 * n * sizeof(*parent)), *queue = parent + n;
+	uint32_t *parent = malloc(2 * n * sizeof(*parent)), *queue;
 	uint32_t head = 0, tail = 0, t = ends[1], from;
 
 	*ret = (struct before_cycle){ .at = malloc(n * sizeof(*ret->at)) };
@@ -217,6 +217,7 @@ bool pawl__before_way(struct before_cycle *ret, const void *graph, before_fn bef
 		return false;
 	}
 	memset(parent, 0xff, n * sizeof(*parent));
+	queue = parent + n;
 	parent[t] = t;
 	queue[tail++] = t;
 	while (parent[ends[0]] == BEFORE_NONE) {

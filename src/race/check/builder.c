@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "race/check/builder.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
+#include "race/check/columns.h"
 
-#define CAP_FIRST   ((size_t)1024)
 #define ARENA_BLOCK ((size_t)256 << 10)
 #define UNNAMED_MAX ((size_t)1 << 20)
-#define LIST_FIRST  8u
 #define NESTED_MAX  256 /* operations begun by a process that had one open */
-
-/* Make room for n elements; the old array stays when there is no memory. */
-#define GROW(b, p, n)                                                                              \
-	({                                                                                         \
-		__typeof__(p) grown_ = realloc((p), (n) * sizeof(*(p)));                           \
-		if (grown_ != NULL)                                                                \
-			(p) = grown_;                                                              \
-		else                                                                               \
-			(void)pawl__builder_error((b), PAWL_E_NOMEM, NULL, "out of memory");       \
-		grown_ != NULL;                                                                    \
-	})
 
 const char *pawl__builder_error(struct builder *b, enum pawl_status st, const char *at,
                                 const char *text)
@@ -31,12 +17,6 @@ const char *pawl__builder_error(struct builder *b, enum pawl_status st, const ch
 	b->error_at = at;
 	b->status = st;
 	return NULL;
-}
-
-static bool too_large(struct builder *b, const char *text)
-{
-	(void)pawl__builder_error(b, PAWL_E_TOO_LARGE, NULL, text);
-	return false;
 }
 
 enum pawl_status pawl__builder_init(struct builder *b, const char *bytes, size_t len,
@@ -77,396 +57,6 @@ void pawl__builder_deinit(struct builder *b)
 	free(b->scratch);
 }
 
-/* Names */
-
-static uint64_t hash_text(enum history_name_kind kind, struct str s)
-{
-	uint64_t x = (uint64_t)kind * UINT64_C(0x9e3779b97f4a7c15) + s.len;
-	size_t i = 0;
-
-	for (; i + 8 <= s.len; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, s.ptr + i, sizeof(word));
-		x = table_mix(x ^ word);
-	}
-	if (i < s.len) {
-		uint64_t word = 0;
-
-		memcpy(&word, s.ptr + i, s.len - i);
-		x = table_mix(x ^ word);
-	}
-	return x;
-}
-
-static uint32_t name_add(struct builder *b, enum history_name_kind kind, struct str text)
-{
-	struct history *h = b->h;
-	struct str kept;
-
-	if (h->names_len == b->names_cap) {
-		const size_t cap = b->names_cap == 0 ? CAP_FIRST : b->names_cap * 2;
-
-		if (h->names_len >= HISTORY_NAMES_MAX || !GROW(b, h->name, cap) ||
-		    !GROW(b, b->name_next, cap)) {
-			(void)too_large(b, "too many different values");
-			return HISTORY_NONE;
-		}
-		b->names_cap = cap;
-	}
-	kept = pawl__arena_str(&h->arena, text);
-	if (h->arena.failed) {
-		(void)pawl__builder_error(b, PAWL_E_NOMEM, NULL, "out of memory");
-		return HISTORY_NONE;
-	}
-	h->name[h->names_len] = (struct history_name){ kept, kind };
-	b->name_next[h->names_len] = HISTORY_NONE;
-	return h->names_len++;
-}
-
-int64_t pawl__builder_name(struct builder *b, enum history_name_kind kind, struct str text)
-{
-	uint32_t *slot, last = HISTORY_NONE, i;
-
-	if (text.len > HISTORY_TEXT_MAX) {
-		(void)too_large(b, "a value is over the limit of 16 MiB");
-		return VALUE_NIL;
-	}
-	slot = table_put(&b->names, hash_text(kind, text));
-	if (slot == NULL) {
-		(void)pawl__builder_error(b, PAWL_E_NOMEM, NULL, "out of memory");
-		return VALUE_NIL;
-	}
-	for (i = *slot; i != HISTORY_NONE; i = b->name_next[i]) {
-		if (b->h->name[i].kind == kind && str_eq(b->h->name[i].text, text))
-			return VALUE_NAME(i);
-		last = i;
-	}
-	i = name_add(b, kind, text);
-	if (i == HISTORY_NONE)
-		return VALUE_NIL;
-	if (last == HISTORY_NONE)
-		*slot = i;
-	else
-		b->name_next[last] = i;
-	return VALUE_NAME(i);
-}
-
-/* Keys, processes */
-
-static bool keys_grow(struct builder *b)
-{
-	struct history *h = b->h;
-	const size_t cap = b->keys_cap == 0 ? CAP_FIRST : b->keys_cap * 2;
-
-	if (h->keys_len >= HISTORY_KEYS_MAX)
-		return too_large(b, "too many keys");
-	if (!GROW(b, h->key, cap))
-		return false;
-	if (h->mop_list != NULL) {
-		if (!GROW(b, h->list, cap) || !GROW(b, b->text, cap))
-			return false;
-		memset(h->list + b->keys_cap, 0, (cap - b->keys_cap) * sizeof(*h->list));
-		memset(b->text + b->keys_cap, 0, (cap - b->keys_cap) * sizeof(*b->text));
-	}
-	b->keys_cap = cap;
-	return true;
-}
-
-uint32_t pawl__builder_key_slow(struct builder *b, int64_t value)
-{
-	struct history *h = b->h;
-	uint32_t *slot;
-
-	if (b->error != NULL)
-		return HISTORY_NONE;
-	if (value >= 0 && value < BUILDER_SMALL)
-		slot = &b->small_key[value];
-	else
-		slot = table_put(&b->keys, (uint64_t)value);
-	if (slot == NULL) {
-		(void)pawl__builder_error(b, PAWL_E_NOMEM, NULL, "out of memory");
-		return HISTORY_NONE;
-	}
-	if (*slot != HISTORY_NONE)
-		return *slot;
-	if (h->keys_len == b->keys_cap && !keys_grow(b))
-		return HISTORY_NONE;
-	h->key[h->keys_len] = value;
-	*slot = h->keys_len;
-	return h->keys_len++;
-}
-
-static uint32_t process_new(struct builder *b, int64_t value)
-{
-	struct history *h = b->h;
-
-	if (h->processes_len == b->processes_cap) {
-		const size_t cap = b->processes_cap == 0 ? CAP_FIRST : b->processes_cap * 2;
-
-		if (!GROW(b, h->process_name, cap) || !GROW(b, b->open, cap))
-			return HISTORY_NONE;
-		b->processes_cap = cap;
-	}
-	h->process_name[h->processes_len] = value;
-	b->open[h->processes_len] = (struct open_row){ .row = HISTORY_NONE, .below = HISTORY_NONE };
-	return h->processes_len++;
-}
-
-static uint32_t process_find(struct builder *b, int64_t value)
-{
-	uint32_t *slot;
-
-	if (value >= 0 && value < BUILDER_SMALL)
-		slot = &b->small_process[value];
-	else
-		slot = table_put(&b->processes, (uint64_t)value);
-	if (slot == NULL) {
-		(void)pawl__builder_error(b, PAWL_E_NOMEM, NULL, "out of memory");
-		return HISTORY_NONE;
-	}
-	if (*slot == HISTORY_NONE)
-		*slot = process_new(b, value);
-	return *slot;
-}
-
-/* Columns */
-
-bool pawl__builder_mops_grow(struct builder *b)
-{
-	struct history *h = b->h;
-	const size_t cap = b->mops_cap == 0 ? CAP_FIRST : b->mops_cap * 2;
-
-	if (h->mops_len >= HISTORY_MOPS_MAX)
-		return too_large(b, "too many micro-operations");
-	if (!GROW(b, h->mop_f, cap) || !GROW(b, h->mop_key, cap) || !GROW(b, h->mop_val, cap))
-		return false;
-	if (h->mop_list != NULL && !GROW(b, h->mop_list, cap))
-		return false;
-	b->mops_cap = cap;
-	return true;
-}
-
-bool pawl__builder_lists_on(struct builder *b)
-{
-	struct history *h = b->h;
-
-	if (h->mop_list != NULL)
-		return true;
-	if (b->mops_cap == 0 && !pawl__builder_mops_grow(b))
-		return false;
-	if (b->keys_cap == 0 && !keys_grow(b))
-		return false;
-	if (!GROW(b, h->list, b->keys_cap) || !GROW(b, b->text, b->keys_cap) ||
-	    !GROW(b, h->mop_list, b->mops_cap))
-		return false;
-	memset(h->list, 0, b->keys_cap * sizeof(*h->list));
-	memset(b->text, 0, b->keys_cap * sizeof(*b->text));
-	memset(h->mop_list, 0, b->mops_cap);
-	return true;
-}
-
-static bool ops_grow(struct builder *b)
-{
-	struct history *h = b->h;
-	const size_t cap = b->ops_cap == 0 ? CAP_FIRST : b->ops_cap * 2;
-
-	if (h->ops_len >= HISTORY_OPS_MAX)
-		return too_large(b, "too many operations");
-	if (!GROW(b, h->inv, cap) || !GROW(b, h->ret, cap) || !GROW(b, h->mop_first, cap) ||
-	    !GROW(b, h->mop_len, cap) || !GROW(b, h->process, cap) || !GROW(b, h->line, cap) ||
-	    !GROW(b, h->type, cap) || !GROW(b, h->f, cap))
-		return false;
-	if (h->time != NULL && (!GROW(b, h->time, cap) || !GROW(b, h->ret_time, cap)))
-		return false;
-	b->ops_cap = cap;
-	return true;
-}
-
-static bool times_on(struct builder *b)
-{
-	struct history *h = b->h;
-
-	if (!GROW(b, h->time, b->ops_cap) || !GROW(b, h->ret_time, b->ops_cap))
-		return false;
-	for (uint32_t i = 0; i < h->ops_len; i++)
-		h->time[i] = h->ret_time[i] = INT64_MIN;
-	return true;
-}
-
-static bool event_add(struct builder *b, uint32_t row, bool completion)
-{
-	struct history *h = b->h;
-
-	if (h->events_len == b->events_cap) {
-		const size_t cap = b->events_cap == 0 ? CAP_FIRST : b->events_cap * 2;
-
-		if (h->events_len >= HISTORY_OPS_MAX)
-			return too_large(b, "too many events");
-		if (!GROW(b, h->event, cap))
-			return false;
-		b->events_cap = cap;
-	}
-	h->event[h->events_len++] = row << 1 | (completion ? 1u : 0u);
-	return true;
-}
-
-static uint32_t line_of(struct builder *b, const char *at)
-{
-	uint32_t n = 0;
-
-	for (const char *p = b->line_at; p < at; p++)
-		n += *p == '\n';
-	b->line += n;
-	b->line_at = at > b->line_at ? at : b->line_at;
-	return b->line;
-}
-
-static bool row_new(struct builder *b, uint32_t process, const char *at, uint32_t *ret)
-{
-	struct history *h = b->h;
-	const uint32_t i = h->ops_len;
-
-	if (process == HISTORY_NONE)
-		return false;
-	if (h->ops_len == b->ops_cap && !ops_grow(b))
-		return false;
-	h->inv[i] = h->events_len;
-	h->ret[i] = HISTORY_NEVER;
-	h->mop_first[i] = h->mops_len;
-	h->mop_len[i] = 0;
-	h->process[i] = process;
-	h->line[i] = line_of(b, at);
-	h->type[i] = HT_INFO;
-	h->f[i] = HF_OTHER;
-	if (h->time != NULL)
-		h->time[i] = h->ret_time[i] = INT64_MIN;
-	h->ops_len++;
-	*ret = i;
-	return true;
-}
-
-/* Lists */
-
-static bool scratch_push(struct builder *b, int64_t v)
-{
-	if (b->scratch_len == b->scratch_cap) {
-		const size_t cap = b->scratch_cap == 0 ? CAP_FIRST : b->scratch_cap * 2;
-
-		if (!GROW(b, b->scratch, cap))
-			return false;
-		b->scratch_cap = cap;
-	}
-	b->scratch[b->scratch_len++] = v;
-	return true;
-}
-
-/* A text behind which an element can't go on. */
-static bool ends_element(char c)
-{
-	return c == ' ' || c == ',' || c == ']' || c == ')' || c == '}' || c == '\n' || c == '\t';
-}
-
-bool pawl__builder_list_begin(struct builder *b, struct list_reader *r, uint32_t key, bool ok,
-                              const char **at)
-{
-	const struct list_text *text;
-
-	if (key == HISTORY_NONE || !pawl__builder_lists_on(b))
-		return false;
-	*r = (struct list_reader){ .main = &b->h->list[key], .key = key, .ok = ok, .text = *at };
-	r->begun = r->main->len;
-	text = &b->text[key];
-	if (text->len > 0 && (size_t)(b->end - *at) > text->len &&
-	    memcmp(text->at, *at, text->len) == 0 && ends_element((*at)[text->len])) {
-		r->matched = r->begun;
-		*at += text->len;
-	}
-	b->scratch_len = 0;
-	return true;
-}
-
-static bool list_apart(struct builder *b, struct list_reader *r)
-{
-	r->apart = true;
-	for (uint32_t i = 0; i < r->matched; i++) {
-		if (!scratch_push(b, r->main->at[i]))
-			return false;
-	}
-	return true;
-}
-
-bool pawl__builder_list_push_slow(struct builder *b, struct list_reader *r, int64_t v)
-{
-	struct history_list *main = r->main;
-
-	if (b->error != NULL)
-		return false;
-	if ((r->apart ? b->scratch_len : r->matched) >= HISTORY_LIST_MAX)
-		return too_large(b, "a list is over the limit");
-	if (!r->apart && (r->matched < r->begun || !r->ok) && !list_apart(b, r))
-		return false;
-	if (r->apart)
-		return scratch_push(b, v);
-	if (r->matched == main->cap) {
-		const uint32_t cap = main->cap == 0 ? LIST_FIRST : main->cap * 2;
-		int64_t *bigger = pawl__arena_alloc(&b->h->arena, (size_t)cap * sizeof(*bigger));
-
-		if (bigger == NULL) {
-			(void)pawl__builder_error(b, PAWL_E_NOMEM, NULL, "out of memory");
-			return false;
-		}
-		if (r->matched > 0)
-			memcpy(bigger, main->at, r->matched * sizeof(*bigger));
-		main->at = bigger;
-		main->cap = cap;
-	}
-	main->at[r->matched++] = v;
-	return true;
-}
-
-static bool apart_add(struct builder *b, int64_t *ret)
-{
-	struct history *h = b->h;
-	const size_t bytes = b->scratch_len * sizeof(int64_t);
-	int64_t *at;
-
-	if (h->apart_len == b->apart_cap) {
-		const size_t cap = b->apart_cap == 0 ? CAP_FIRST : b->apart_cap * 2;
-
-		if (!GROW(b, h->apart, cap))
-			return false;
-		b->apart_cap = cap;
-	}
-	at = pawl__arena_alloc(&h->arena, bytes);
-	if (at == NULL) {
-		(void)pawl__builder_error(b, PAWL_E_NOMEM, NULL, "out of memory");
-		return false;
-	}
-	memcpy(at, b->scratch, bytes);
-	*ret = -1 - (int64_t)h->apart_len;
-	h->apart[h->apart_len++] = (struct history_apart){ at, (uint32_t)b->scratch_len };
-	return true;
-}
-
-bool pawl__builder_list_end(struct builder *b, struct list_reader *r, const char *end)
-{
-	int64_t v = r->matched;
-
-	if (r->apart && !apart_add(b, &v))
-		return false;
-	if (!r->apart && r->matched > r->begun) {
-		r->main->len = r->matched;
-		b->text[r->key] = end == NULL
-		                          ? (struct list_text){ 0 }
-		                          : (struct list_text){ r->text, (size_t)(end - r->text) };
-	}
-	if (!builder_mop(b, HF_READ, r->key, v))
-		return false;
-	b->h->mop_list[b->h->mops_len - 1] = 1;
-	return true;
-}
-
 /* Events */
 
 static bool is_nil(const char *p)
@@ -478,7 +68,7 @@ static bool has_time(struct builder *b, const struct event *e, uint32_t row, boo
 {
 	if (!e->has_time)
 		return true;
-	if (b->h->time == NULL && !times_on(b))
+	if (b->h->time == NULL && !pawl__columns_times(b))
 		return false;
 	if (invocation)
 		b->h->time[row] = e->time;
@@ -495,7 +85,7 @@ static struct open_stack *stack_of(struct builder *b, const struct event *e)
 static bool stack_push(struct builder *b, struct open_stack *s, const struct open_row *open)
 {
 	if (s->len == UNNAMED_MAX)
-		return too_large(b, "too many open operations without a process");
+		return pawl__columns_full(b, "too many open operations without a process");
 	if (s->len == s->cap) {
 		const size_t cap = s->cap == 0 ? 16 : s->cap * 2;
 
@@ -531,13 +121,15 @@ static bool invocation(struct builder *b, struct event *e)
 	uint32_t process;
 
 	b->invoked = true;
-	process = e->has_process ? process_find(b, e->process) : process_new(b, VALUE_NIL);
+	process = e->has_process ? pawl__columns_process(b, e->process)
+	                         : pawl__columns_process_new(b, VALUE_NIL);
 	if (process == HISTORY_NONE)
 		return false;
 	open.below = HISTORY_NONE;
 	if (b->open[process].row != HISTORY_NONE && !nest(b, process, e, &open.below))
 		return false;
-	if (!row_new(b, process, e->at, &open.row) || !event_add(b, open.row, false))
+	if (!pawl__columns_row(b, process, e->at, &open.row) ||
+	    !pawl__columns_event(b, open.row, false))
 		return false;
 	b->h->f[open.row] = (uint8_t)e->f;
 	if (e->has_process)
@@ -621,7 +213,8 @@ static void unnest(struct builder *b, uint32_t process, const struct event *e, s
 /* Which row e ends; a new one where the file has no invocations. */
 static bool completed(struct builder *b, const struct event *e, struct open_row *ret)
 {
-	const uint32_t process = e->has_process ? process_find(b, e->process) : HISTORY_NONE;
+	const uint32_t process =
+		e->has_process ? pawl__columns_process(b, e->process) : HISTORY_NONE;
 	struct open_stack *s = stack_of(b, e);
 
 	*ret = (struct open_row){ .row = HISTORY_NONE, .below = HISTORY_NONE };
@@ -640,8 +233,9 @@ static bool completed(struct builder *b, const struct event *e, struct open_row 
 		return true;
 	if (!b->invoked) {
 		*ret = (struct open_row){ 0 };
-		return row_new(b, e->has_process ? process : process_new(b, VALUE_NIL), e->at,
-		               &ret->row);
+		return pawl__columns_row(
+			b, e->has_process ? process : pawl__columns_process_new(b, VALUE_NIL),
+			e->at, &ret->row);
 	}
 	(void)pawl__builder_error(b, PAWL_E_INVALID, e->at,
 	                          "a process completed what it had not begun, or twice");
@@ -661,14 +255,14 @@ static bool completion(struct builder *b, struct event *e)
 		                          "a process completed another operation than it began");
 		return false;
 	}
-	h->line[open.row] = line_of(b, e->at);
+	h->line[open.row] = pawl__columns_line(b, e->at);
 	if (e->type == EVENT_INFO && h->inv[open.row] == h->events_len &&
-	    !event_add(b, open.row, false)) /* all that is known of it */
+	    !pawl__columns_event(b, open.row, false)) /* all that is known of it */
 		return false;
 	if (e->type == EVENT_INFO)
 		return row_value(b, e, &open, HT_INFO) && has_time(b, e, open.row, false);
 	h->ret[open.row] = h->events_len;
-	return event_add(b, open.row, true) &&
+	return pawl__columns_event(b, open.row, true) &&
 	       row_value(b, e, &open, e->type == EVENT_OK ? HT_OK : HT_FAIL) &&
 	       has_time(b, e, open.row, false);
 }
@@ -706,7 +300,7 @@ bool pawl__builder_txn_begin(struct builder *b, int64_t process, const char *at)
 	uint32_t row;
 
 	b->named = true;
-	if (!row_new(b, process_find(b, process), at, &row))
+	if (!pawl__columns_row(b, pawl__columns_process(b, process), at, &row))
 		return false;
 	b->h->f[row] = HF_TXN;
 	return true;
@@ -721,7 +315,7 @@ bool pawl__builder_txn_end(struct builder *b, enum history_type type)
 	h->type[row] = (uint8_t)type;
 	h->inv[row] = h->events_len;
 	h->ret[row] = h->events_len;
-	return event_add(b, row, true);
+	return pawl__columns_event(b, row, true);
 }
 
 /* The end */

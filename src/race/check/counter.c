@@ -101,7 +101,8 @@ static bool read_check(struct counter *c, uint32_t row)
 		return true;
 	pawl__findings_say(&c->found, "T%u ", row);
 	pawl__history_op(h, row, &c->found.text);
-	pawl__findings_say(&c->found, " shows %lld: what was added by then is between %lld and %lld.",
+	pawl__findings_say(&c->found,
+	                   " shows %lld: what was added by then is between %lld and %lld.",
 	                   (long long)v, (long long)low, (long long)high);
 	pawl__findings_add(&c->found, "counter-bounds", &row, 1);
 	return true;

@@ -12,7 +12,7 @@
 #define WR     GRAPH_BIT(GRAPH_WR)
 #define RW     GRAPH_BIT(GRAPH_RW)
 #define EXTRA  GRAPH_BIT(GRAPH_EXTRA)
-#define HUB    GRAPH_BIT(GRAPH_HUB)
+#define FAN    GRAPH_BIT(GRAPH_FAN)
 
 #define WORDS  4u /* of 64 nodes behind rw edges, at once */
 #define NO_ROW HISTORY_NONE
@@ -82,7 +82,7 @@ static enum check_edge edge_of(const struct finder *s, uint8_t cls)
 		return EDGE_RW;
 	case GRAPH_EXTRA:
 		return s->job->extra == GRAPH_PROCESS ? EDGE_PROCESS : EDGE_REALTIME;
-	case GRAPH_HUB:
+	case GRAPH_FAN:
 	case GRAPH_CLASSES:
 		break;
 	}
@@ -164,8 +164,8 @@ static void states_make(struct finder *s, unsigned classes)
 
 			if (g->cls[e] == GRAPH_RW && !after_rw)
 				states_edge(st, g->nodes + to, GRAPH_RW);
-			else if (g->cls[e] == GRAPH_HUB && after_rw)
-				states_edge(st, g->nodes + to, GRAPH_HUB);
+			else if (g->cls[e] == GRAPH_FAN && after_rw)
+				states_edge(st, g->nodes + to, GRAPH_FAN);
 			else if ((classes & GRAPH_BIT(g->cls[e])) != 0)
 				states_edge(st, to, g->cls[e]);
 		}
@@ -288,8 +288,8 @@ static uint32_t single_find(struct finder *s, uint32_t behind_len, unsigned clas
 static enum found_kind alternating(struct finder *s, unsigned variant, unsigned classes,
                                    bool several)
 {
-	const struct path_shape one = { .classes = classes | HUB, .closing = RW };
-	const struct path_shape many = { .classes = classes | HUB | RW,
+	const struct path_shape one = { .classes = classes | FAN, .closing = RW };
+	const struct path_shape many = { .classes = classes | FAN | RW,
 		                         .closing = RW,
 		                         .alternate = true };
 	uint32_t behind, hit;
@@ -299,7 +299,7 @@ static enum found_kind alternating(struct finder *s, unsigned variant, unsigned 
 	behind = behind_make(s);
 	if (behind == 0)
 		return FOUND_KINDS;
-	hit = single_find(s, behind, classes | HUB);
+	hit = single_find(s, behind, classes | FAN);
 	if (hit != NO_ROW) {
 		/* The whole component is where it lies: paths that lead nowhere are cut by length. */
 		memset(s->scc.comp, 0, (size_t)s->one.nodes * sizeof(*s->scc.comp));
@@ -316,7 +316,7 @@ static enum found_kind alternating(struct finder *s, unsigned variant, unsigned 
 /* Any cycle with an rw edge. */
 static bool crossing(struct finder *s, unsigned variant, unsigned classes)
 {
-	const struct path_shape shape = { .classes = classes | HUB | RW, .closing = RW };
+	const struct path_shape shape = { .classes = classes | FAN | RW, .closing = RW };
 
 	pawl__scc_run(&s->scc, &s->one, shape.classes);
 	if (!inside(s, RW))

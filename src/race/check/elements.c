@@ -42,7 +42,8 @@ uint32_t pawl__elements_put(struct elements *e, uint32_t key, int64_t value)
 		return had;
 	if (e->len == e->cap) {
 		const uint32_t cap = e->cap == 0 ? 256 : e->cap * 2;
-		struct element *at = e->len >= ELEMENTS_MAX ? NULL : realloc(e->at, cap * sizeof(*at));
+		struct element *at =
+			e->len >= ELEMENTS_MAX ? NULL : realloc(e->at, cap * sizeof(*at));
 
 		if (at == NULL)
 			return ELEMENTS_NONE;

@@ -29,11 +29,13 @@ static void put_row(struct buf *to, uint32_t op)
 	pawl__buf_u64(to, op);
 }
 
-static void put_key(const struct history *h, uint32_t key, struct buf *to)
+/* " of key :x" */
+static void put_key(const struct history *h, const char *of, uint32_t key, struct buf *to)
 {
 	if (key == HISTORY_NONE || value_is_nil(h->key[key]))
 		return;
-	buf_lit(to, " of key ");
+	put(to, of);
+	put(to, "key ");
 	pawl__history_value(h, h->key[key], to);
 }
 
@@ -72,15 +74,16 @@ static void put_rw(const struct history *h, const struct check_step *s, uint32_t
 	put_row(to, s->op);
 	if (value_is_nil(s->value)) {
 		put(to, " read the initial state");
-		put_key(h, s->key, to);
+		put_key(h, " of ", s->key, to);
 	} else {
 		put(to, appends(h, next) ? " read up to " : " read ");
 		pawl__history_value(h, s->value, to);
-		put_key(h, s->key, to);
+		put_key(h, " of ", s->key, to);
 	}
 	put(to, ", and so did not see that ");
 	put_wrote(h, next, s->value2, to);
-	put(to, appends(h, next) ? " behind it" : " over it");
+	if (!value_is_nil(s->value))
+		put(to, appends(h, next) ? " behind it" : " over it");
 }
 
 static void put_visible(const struct history *h, const struct check_step *s, uint32_t next,
@@ -90,7 +93,7 @@ static void put_visible(const struct history *h, const struct check_step *s, uin
 		put_row(to, s->by);
 		put(to, " read ");
 		pawl__history_value(h, s->value, to);
-		put_key(h, s->key, to);
+		put_key(h, " of ", s->key, to);
 		put(to, " from ");
 		put_row(to, next);
 		put(to, " although ");
@@ -110,7 +113,7 @@ void pawl__explain_step(const struct history *h, const struct check_witness *w, 
 	switch (s->edge) {
 	case EDGE_WW:
 		put_wrote(h, s->op, s->value, to);
-		put_key(h, s->key, to);
+		put_key(h, " to ", s->key, to);
 		put(to, ", and ");
 		put_wrote(h, next, s->value2, to);
 		put(to, appends(h, next) ? " right behind it" : " over it");
@@ -119,7 +122,7 @@ void pawl__explain_step(const struct history *h, const struct check_witness *w, 
 		put_row(to, next);
 		put(to, " read ");
 		pawl__history_value(h, s->value, to);
-		put_key(h, s->key, to);
+		put_key(h, " of ", s->key, to);
 		put(to, ", which ");
 		put_row(to, s->op);
 		put(to, appends(h, s->op) ? " appended" : " wrote");

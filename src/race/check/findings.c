@@ -61,7 +61,7 @@ static const char *text_take(struct findings *f)
 		f->nomem = true;
 		return NULL;
 	}
-	/* A sentence that did not fit says so at its end; it ends before the first that was refused. */
+	/* A sentence that did not fit ends before the first append that was refused. */
 	if (b->overflow && b->len + cut.len <= b->cap) {
 		memcpy(b->data + b->len, cut.ptr, cut.len);
 		b->len += cut.len;

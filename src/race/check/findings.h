@@ -14,10 +14,10 @@
 #include "base/buf.h"
 #include "race/check/check.h"
 
-#define FINDINGS_NAMES_MAX 8u
-#define FINDINGS_NOTES_MAX 4u
-#define FINDINGS_ROWS_MAX  64u         /* of one witness; the first ones */
-#define FINDINGS_TEXT_MAX  (16u << 10) /* bytes; longer ones are cut */
+#define FINDINGS_NAMES_MAX 8U
+#define FINDINGS_NOTES_MAX 4U
+#define FINDINGS_ROWS_MAX  64U         /* of one witness; the first ones */
+#define FINDINGS_TEXT_MAX  (16U << 10) /* bytes; longer ones are cut */
 
 struct findings {
 	struct check_result *r; /* borrowed */
@@ -52,7 +52,7 @@ void pawl__findings_note(struct findings *f);
 /* Why the verdict can't be valid. Not called twice. The sentence in f->text. */
 void pawl__findings_unknown(struct findings *f);
 
-/* Fill the result: invalid when a finding is not permitted, else unknown when told so, else valid. */
+/* Fill the result: invalid when a finding is not permitted, else unknown if told so, else valid. */
 PAWL_MUST_CHECK enum pawl_status pawl__findings_finish(struct findings *f, struct pawl_error *err);
 
 #endif /* PAWL_RACE_CHECK_FINDINGS_H */

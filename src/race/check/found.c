@@ -176,6 +176,58 @@ enum graph_extra pawl__found_extra(enum level level)
 	return extra;
 }
 
+/* Without an order in the file there is no such order to break; the next weaker is looked at. */
+enum graph_extra pawl__found_extra_of(const struct history *h, enum level level)
+{
+	enum graph_extra extra = pawl__found_extra(level);
+
+	if (extra == GRAPH_REALTIME && !h->has_realtime)
+		extra = GRAPH_PROCESS;
+	if (extra == GRAPH_PROCESS && !h->has_process)
+		extra = GRAPH_NO_EXTRA;
+	return extra;
+}
+
+uint64_t pawl__found_steps(const struct check_options *o)
+{
+	/* A step of this search is an edge: far less than one of the others. */
+	return (o->steps == 0 ? CHECK_STEPS_DEFAULT : o->steps) * 16;
+}
+
+enum pawl_status pawl__found_no_graph(struct found *f, enum pawl_status st, struct pawl_error *err)
+{
+	if (st != PAWL_E_TOO_LARGE)
+		return pawl__error_set(err, st, "out of memory");
+	pawl__found_say(f, "there are more than %U dependencies between transactions",
+	                GRAPH_EDGES_MAX);
+	pawl__found_unknown(f);
+	return PAWL_OK;
+}
+
+void pawl__found_limits(struct found *f, const struct check_options *o, bool any, bool ran_out)
+{
+	const enum graph_extra extra = pawl__found_extra_of(f->h, o->level);
+
+	if (extra != pawl__found_extra(o->level)) {
+		pawl__found_say(f, "the history does not tell in which order transactions ran, so "
+		                   "that order was not checked");
+		pawl__found_note(f);
+	}
+	if (!any) {
+		pawl__found_say(f, "no transaction depends on another: nothing can be inferred");
+		pawl__found_unknown(f);
+	}
+	if (!ran_out)
+		return;
+	pawl__found_say(f, "steps ran out before every G-single-item was told from a "
+	                   "G-nonadjacent-item: --steps gives more");
+	if (pawl__level_forbids(o->level, kind_names[FOUND_GSI]) &&
+	    !pawl__level_forbids(o->level, kind_names[FOUND_GNI]))
+		pawl__found_unknown(f);
+	else
+		pawl__found_note(f);
+}
+
 /* Levels that could not be judged because nobody looked at the order that they promise. */
 static uint64_t unjudged(enum graph_extra extra)
 {

@@ -100,7 +100,19 @@ PAWL_MUST_CHECK enum pawl_status pawl__found_finish(struct found *f, enum level 
                                                     enum graph_extra extra,
                                                     struct pawl_error *err);
 
-/* What must be looked at to judge that level. */
+/* What must be looked at to judge that level; of it, what the history tells. */
 enum graph_extra pawl__found_extra(enum level level);
+enum graph_extra pawl__found_extra_of(const struct history *h, enum level level);
+
+/* Steps that the search for cycles may take. */
+uint64_t pawl__found_steps(const struct check_options *o);
+
+/* There is no graph, as st says: too large makes the verdict unknown, no memory is an error. */
+PAWL_MUST_CHECK enum pawl_status pawl__found_no_graph(struct found *f, enum pawl_status st,
+                                                      struct pawl_error *err);
+
+/* What the graph and the search leave open. any: some row depends on another; ran_out: not every
+ * G-single-item was told from a G-nonadjacent-item. */
+void pawl__found_limits(struct found *f, const struct check_options *o, bool any, bool ran_out);
 
 #endif /* PAWL_RACE_CHECK_FOUND_H */

@@ -5,7 +5,9 @@
  * Nodes below `rows` are rows of the history; those above are virtual and stand for many edges:
  *   barrier   T -> barrier -> .. -> barrier -> U says that T completed before U began. One barrier
  *             per run of completions, chained: n edges say what n * n pairs would.
- *   hub       T -> hub -> U says that T read a version which U overwrote, for all T and all U.
+ *   fan       T -> fan -> .. -> U says that T read a version which U wrote over, for all T of some
+ *             rows and all U of others but T itself. Two chains of nodes, one per U and chain: from
+ *             a node one gets to its own U and to those behind it; in the other chain, before it.
  * An edge's class stands beside it in a byte. Edges are emitted twice by the same code, once to be
  * counted and once to be placed, so no list of them is ever held.
  *
@@ -26,9 +28,9 @@
 enum graph_class {
 	GRAPH_WW,
 	GRAPH_WR,
-	GRAPH_RW,    /* into a hub too */
+	GRAPH_RW,    /* into a fan too */
 	GRAPH_EXTRA, /* process or realtime: never both in one graph */
-	GRAPH_HUB,   /* out of a hub */
+	GRAPH_FAN,   /* within a fan, and out of it */
 	GRAPH_CLASSES
 };
 
@@ -72,6 +74,43 @@ static inline void graph_edge(struct graph_maker *m, uint32_t from, uint32_t to,
 	at = g->first[from]++;
 	g->to[at] = to;
 	g->cls[at] = (uint8_t)cls;
+}
+
+/* A fan of len rows is used from so many edges on, and so many times what its nodes have. */
+#define GRAPH_FAN_MIN    1024u
+#define GRAPH_FAN_FACTOR 16u
+
+static inline bool graph_fan_pays(uint64_t from, uint64_t to)
+{
+	return from * to > GRAPH_FAN_MIN + GRAPH_FAN_FACTOR * (from + to);
+}
+
+/* Nodes of a fan, which stand from `fan` on. */
+static inline uint64_t graph_fan_nodes(uint32_t len)
+{
+	return (uint64_t)len * 2;
+}
+
+/* That row is number i of a fan. */
+static inline void graph_fan_to(struct graph_maker *m, uint32_t fan, uint32_t len, uint32_t i,
+                                uint32_t row)
+{
+	graph_edge(m, fan + i, row, GRAPH_FAN);
+	graph_edge(m, fan + len + i, row, GRAPH_FAN);
+	if (i + 1 < len)
+		graph_edge(m, fan + i, fan + i + 1, GRAPH_FAN);
+	if (i > 0)
+		graph_edge(m, fan + len + i, fan + len + i - 1, GRAPH_FAN);
+}
+
+/* From a row to all in a fan but [own, own_end). */
+static inline void graph_fan_from(struct graph_maker *m, uint32_t fan, uint32_t len, uint32_t row,
+                                  uint32_t own, uint32_t own_end)
+{
+	if (own_end < len)
+		graph_edge(m, row, fan + own_end, GRAPH_RW);
+	if (own > 0 && own < own_end)
+		graph_edge(m, row, fan + len + own - 1, GRAPH_RW);
 }
 
 /* Emits every edge through graph_edge; the same ones both times. */

@@ -34,8 +34,8 @@
 #include "race/check/linear_state.h"
 #include "race/check/linear_text.h"
 
-#define BYTES_CHECK_STEPS 1024u /* between looks at how much memory is in use */
-#define COMPARED_PER_STEP 16u   /* rows compared that cost as much as one made */
+#define BYTES_CHECK_STEPS 1024U /* between looks at how much memory is in use */
+#define COMPARED_PER_STEP 16U   /* rows compared that cost as much as one made */
 
 struct op_info {
 	uint32_t inv, ret; /* events; ret LIN_NONE when crashed */

@@ -41,7 +41,7 @@
 #include "pawl/error.h"
 
 #define LIN_OPS_MAX   (UINT32_C(1) << 30)
-#define LIN_CELLS_MAX 4096u
+#define LIN_CELLS_MAX 4096U
 #define LIN_STEPS_MAX UINT64_C(20000000)
 #define LIN_BYTES_MAX (UINT64_C(2) << 30)
 #define LIN_NONE      UINT32_MAX
@@ -73,14 +73,14 @@ struct lin_op {
 };
 
 enum lin_reduction {
-	LIN_GREEDY = 1u << 0,
-	LIN_SYMMETRY = 1u << 1,
-	LIN_DOMINANCE = 1u << 2,
-	LIN_USELESS = 1u << 3,
-	LIN_COVER = 1u << 4,
-	LIN_DISJOINT = 1u << 5,
-	LIN_LOOKAHEAD = 1u << 6,
-	LIN_ALL = (1u << 7) - 1,
+	LIN_GREEDY = 1U << 0,
+	LIN_SYMMETRY = 1U << 1,
+	LIN_DOMINANCE = 1U << 2,
+	LIN_USELESS = 1U << 3,
+	LIN_COVER = 1U << 4,
+	LIN_DISJOINT = 1U << 5,
+	LIN_LOOKAHEAD = 1U << 6,
+	LIN_ALL = (1U << 7) - 1,
 };
 
 struct lin_text;

@@ -13,8 +13,8 @@
 #include "race/check/linear_parts.h"
 #include "race/check/linear_zone.h"
 
-#define CONFIGS_SHOWN 8u
-#define OPS_SHOWN     12u
+#define CONFIGS_SHOWN 8U
+#define OPS_SHOWN     12U
 
 static const char anomaly_name[] = "nonlinearizable";
 
@@ -224,10 +224,10 @@ static void part_unknown(struct judging *j, const struct lin_part *part, const s
 	pawl__findings_unknown(&j->found);
 }
 
-/* LOOKAHEAD ends a search where the texts go wrong, before the read that shows it. Find that read,
- * if it can be found. */
+/* LOOKAHEAD ends a search where the texts go wrong, before the read that shows it. Find that read;
+ * where that takes too long, say where they go wrong. */
 static enum pawl_status part_without_lookahead(struct judging *j, const struct lin_part *part,
-                                               struct lin_limits limits, struct lin_result *r,
+                                               struct lin_limits limits, const struct lin_result *r,
                                                struct pawl_error *err)
 {
 	struct lin_result plain;
@@ -238,12 +238,14 @@ static enum pawl_status part_without_lookahead(struct judging *j, const struct l
 	if (st != PAWL_OK)
 		return st;
 	j->steps += plain.steps;
-	if (plain.verdict == LIN_INVALID) {
-		*r = plain;
-		return PAWL_OK;
-	}
-	limits.reductions |= LIN_LOOKAHEAD;
-	return pawl__lin_search_run(j->search, &part->p, &limits, r, err);
+	if (plain.verdict == LIN_INVALID)
+		return part_explain(j, part, &plain, err);
+	say_key(j, part);
+	pawl__findings_say(&j->found, "no order of the operations up to ");
+	say_row(j, part->rows[r->op]);
+	pawl__findings_say(&j->found, " begins what later reads show.");
+	pawl__findings_add(&j->found, anomaly_name, &part->rows[r->op], 1);
+	return PAWL_OK;
 }
 
 static enum pawl_status part_judge(struct judging *j, const struct lin_part *part,
@@ -269,9 +271,7 @@ static enum pawl_status part_judge(struct judging *j, const struct lin_part *par
 		return st;
 	j->steps += r.steps;
 	if (r.verdict == LIN_INVALID && part->p.texts != NULL)
-		st = part_without_lookahead(j, part, limits, &r, err);
-	if (st != PAWL_OK)
-		return st;
+		return part_without_lookahead(j, part, limits, &r, err);
 	if (r.verdict == LIN_INVALID)
 		return part_explain(j, part, &r, err);
 	if (r.verdict == LIN_UNKNOWN)

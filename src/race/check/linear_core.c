@@ -7,8 +7,8 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-#define WINDOW_FIRST  4u     /* events of the first window that is tried */
-#define ANY_VALUES    256u   /* most values that "whatever it was" goes through */
+#define WINDOW_FIRST  4U     /* events of the first window that is tried */
+#define ANY_VALUES    256U   /* most values that "whatever it was" goes through */
 #define ATTEMPT_STEPS 200000 /* configurations of one attempt */
 
 enum role { OUT, MAY, MUST };
@@ -23,7 +23,7 @@ struct core_search {
 	uint32_t *local;
 	struct lin_op *ops;
 	uint32_t *events;
-	uint32_t *active; /* events up to `last` of operations that were not OUT when roles were set */
+	uint32_t *active; /* events up to `last` of operations that are not OUT */
 	uint32_t *values; /* ANY_VALUES + 1 of them */
 	uint64_t left;    /* steps */
 };
@@ -193,42 +193,50 @@ static enum pawl_status window_find(struct core_search *c, uint32_t *ret_from, b
 	return PAWL_OK;
 }
 
+/* Let some operations go; take them back when there is an order without them. */
+static enum pawl_status try_without(struct core_search *c, const struct lin_core *core,
+                                    const uint32_t *ops, uint32_t len, bool *ret_none,
+                                    struct pawl_error *err)
+{
+	enum pawl_status st;
+	uint32_t i;
+
+	for (i = 0; i < len; i++)
+		c->role[ops[i]] = changes(c->p, &c->p->ops[ops[i]]) ? MAY : OUT;
+	st = attempt(c, core->any_initial, ret_none, err);
+	if (st != PAWL_OK || *ret_none)
+		return st;
+	for (i = 0; i < len; i++)
+		c->role[ops[i]] = MUST;
+	return PAWL_OK;
+}
+
 /* Let go of as many operations as can be, in runs that become shorter. */
 static enum pawl_status let_go(struct core_search *c, struct lin_core *core, struct pawl_error *err)
 {
-	uint32_t *must = c->local + c->p->ops_len, n = 0, i, run, at;
+	uint32_t *must = c->local + c->p->ops_len, n = 0, i, run, at, len;
 	const uint32_t cause = c->p->events[c->last] / 2;
-	enum pawl_status st;
-	bool none, any_gone;
+	bool none, gone = true;
 
 	for (i = 0; i < c->p->ops_len; i++)
 		if (c->role[i] == MUST && i != cause)
 			must[n++] = i;
-	for (run = n; run >= 1;) {
-		any_gone = false;
-		for (at = 0; at < n;) {
-			const uint32_t end = at + run < n ? at + run : n;
+	/* At length 1 again until none goes: what stays may depend on what went after it. */
+	for (run = n; n > 0 && (run > 1 || gone); run = (run + 1) / 2) {
+		gone = run > 1;
+		for (at = 0; at < n; at += none ? 0 : len) {
+			enum pawl_status st;
 
-			for (i = at; i < end; i++)
-				c->role[must[i]] = changes(c->p, &c->p->ops[must[i]]) ? MAY : OUT;
-			st = attempt(c, core->any_initial, &none, err);
+			len = n - at < run ? n - at : run;
+			st = try_without(c, core, must + at, len, &none, err);
 			if (st != PAWL_OK)
 				return st;
-			if (none) {
-				memmove(must + at, must + end, (n - end) * sizeof(*must));
-				n -= end - at;
-				any_gone = true;
+			if (!none)
 				continue;
-			}
-			for (i = at; i < end; i++)
-				c->role[must[i]] = MUST;
-			at = end;
+			memmove(must + at, must + at + len, (n - at - len) * sizeof(*must));
+			n -= len;
+			gone = true;
 		}
-		if (run == 1 && !any_gone)
-			break;
-		run = run > 1 ? (run + 1) / 2 : 1;
-		if (n == 0)
-			break;
 	}
 	core->smallest = c->left > 0;
 	return PAWL_OK;

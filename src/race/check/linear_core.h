@@ -25,7 +25,7 @@ struct lin_core {
 	bool smallest;    /* none of ops can be let go */
 };
 
-/* The search of p ended as r says, invalid. Errors: PAWL_E_NOMEM. */
+/* The search of p, without LIN_LOOKAHEAD, ended as r says, invalid. Errors: PAWL_E_NOMEM. */
 PAWL_MUST_CHECK enum pawl_status pawl__lin_core_find(struct lin_search *s,
                                                      const struct lin_problem *p,
                                                      const struct lin_result *r,

@@ -8,12 +8,12 @@
 #include "base/assert.h"
 #include "base/error.h"
 
-#define INT_TEXT_MAX 24u
-#define ARENA_BLOCK  (16u << 10)
+#define INT_TEXT_MAX 24U
+#define ARENA_BLOCK  (16U << 10)
 #define ARENA_MAX    ((size_t)1 << 30)
-#define TEXT_SHOWN   48u /* bytes of a text in a sentence */
+#define TEXT_SHOWN   48U /* bytes of a text in a sentence */
 
-#define F(f)         (1u << HF_##f)
+#define F(f)         (1U << HF_##f)
 
 /* What is known while the parts are being made; freed at the end. */
 struct making {

@@ -6,7 +6,7 @@
 
 #include "base/assert.h"
 
-#define SLOTS_MIN   64u
+#define SLOTS_MIN   64U
 #define SLOTS_MAX   (UINT32_C(1) << 31)
 #define LIN_NO_SLOT UINT32_MAX
 

@@ -3,10 +3,11 @@
  * race/check/linear_set - a set of configurations in which a worse one gives way to a better one.
  *
  * A configuration is a row of words: a head, `window` words of bits for the operations that will
- * return, `crashed` words for those that never do. Rows with the same state and window are compared:
- * one is at least as good as another when it used no crashed operation that the other did not, its
- * cover is as late, and it isn't marked as fresh where the other isn't. Only the best are kept; a
- * row that is beaten after it was added stays as a gap (lin_row_gone), so indices hold.
+ * return, `crashed` words for those that never do. Rows with the same state and window are
+ * compared: one is at least as good as another when it used no crashed operation that the other did
+ * not, its cover is as late, and it isn't marked as fresh where the other isn't. Only the best are
+ * kept. A row that is beaten after it was added stays as a gap (LIN_GONE in its head), so indices
+ * hold.
  *
  * Limits: rows 2^31 - 1, and the bytes that the owner allows. Threads: one owner.
  */

@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "race/check/linear_text.h"
 
-#define STATES_MIN 64u
+#define STATES_MIN 64U
 #define STATES_MAX (UINT32_C(1) << 30)
 
 void pawl__lin_states_init(struct lin_states *s)

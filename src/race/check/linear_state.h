@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * race/check/linear_state - the states of a problem as numbers, and what an operation makes of them.
+ * race/check/linear_state - states of a problem as numbers, and what an operation makes of them.
  *
  * With one cell the state is the cell's value. With several it is the number of a row of values,
  * the same number for the same values. Never forgets a state while the problem lasts.

@@ -136,11 +136,11 @@ static uint64_t bytes_hash(const uint64_t *power, const char *p, size_t len)
 		unsigned __int128 sum = (unsigned __int128)h * power[8];
 
 		for (i = 0; i < 8; i++)
-			sum += (unsigned __int128)power[7 - i] * (b[i] + 1u);
+			sum += (unsigned __int128)power[7 - i] * (b[i] + 1U);
 		h = mod_fold(sum);
 	}
 	for (; len > 0; len--, b++)
-		h = mod_add(mod_mul(h, BASE), *b + 1u);
+		h = mod_add(mod_mul(h, BASE), *b + 1U);
 	return h;
 }
 

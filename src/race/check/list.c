@@ -294,10 +294,9 @@ static bool versions_make(struct list_index *x)
 	return true;
 }
 
-/* Where a key was last appended to, while the rows go by. */
+/* The last append to a key, while the rows go by. */
 struct seen {
-	uint32_t row, mop; /* last append of that row */
-	uint32_t unread;   /* last row that appended something that nobody read */
+	uint32_t row, mop;
 };
 
 static bool flags_make(struct list_index *x)
@@ -320,12 +319,6 @@ static bool flags_make(struct list_index *x)
 				x->flags[s->mop] |= LIST_INTERMEDIATE;
 			s->row = i;
 			s->mop = m;
-			if (x->pos[m] == LIST_NONE)
-				s->unread = i;
-		}
-		for (uint32_t m = first; m < end; m++) {
-			if (h->mop_f[m] == HF_READ && seen[h->mop_key[m]].unread == i)
-				x->flags[m] |= LIST_OWN;
 		}
 	}
 	free(seen);

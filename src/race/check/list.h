@@ -19,7 +19,6 @@
 
 /* Flags of micro-operations */
 #define LIST_INTERMEDIATE 1u /* an append; its transaction appended to the key again */
-#define LIST_OWN          2u /* a read; its transaction appended to the key, which nobody read */
 
 struct list_order {
 	const int64_t *at;
@@ -29,6 +28,7 @@ struct list_order {
 	uint32_t twice; /* first place whose element stands before it already; LIST_NONE */
 	uint32_t unread; /* appends that nobody read: unread_mop[.. the next key's) */
 	uint32_t readers; /* reads of the last version */
+	uint32_t fan;     /* list_append: where its fan begins among the virtual nodes */
 };
 
 struct list_index {

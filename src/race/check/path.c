@@ -123,7 +123,7 @@ static uint32_t next_state(const struct search *s, uint32_t state, uint8_t cls, 
 		return UNSEEN;
 	if (s->shape->alternate && cls == GRAPH_RW)
 		next = state < nodes ? nodes + to : UNSEEN;
-	else if (s->shape->alternate && cls == GRAPH_HUB)
+	else if (s->shape->alternate && cls == GRAPH_FAN)
 		next = state < nodes ? to : nodes + to;
 	if (next == UNSEEN || s->part[next] != s->part[state])
 		return UNSEEN;

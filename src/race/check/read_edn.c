@@ -205,9 +205,9 @@ static const char *transfer(struct builder *b, const char *p)
 			break;
 		word = mop_word(p);
 		i = str_eq(word, STR("from")) ? 0 : str_eq(word, STR("to")) ? 1 : 2;
-		if ((i == 2 && !str_eq(word, STR("amount"))) || (seen & 1u << i) != 0)
+		if ((i == 2 && !str_eq(word, STR("amount"))) || (seen & 1U << i) != 0)
 			return pawl__edn_error(b, p, wrong);
-		seen |= 1u << i;
+		seen |= 1U << i;
 		p = edn_space(b, word.ptr + word.len);
 		p = p == NULL ? NULL : edn_scalar(b, p, &v[i]);
 		if (p == NULL)
@@ -412,9 +412,9 @@ static const char *op_map(struct builder *b, const char *p, bool qualified)
 			return NULL;
 		if (*p == '}')
 			return pawl__edn_error(b, begin, "a map has a key without a value");
-		if (f != FIELD_OTHER && (seen & 1u << f) != 0)
+		if (f != FIELD_OTHER && (seen & 1U << f) != 0)
 			return pawl__edn_error(b, begin, "a key stands twice in one map");
-		seen |= 1u << f;
+		seen |= 1U << f;
 		p = field(b, p, f, &e);
 		if (p == NULL)
 			return NULL;

@@ -199,9 +199,9 @@ static const char *transfer(struct builder *b, const char *p)
 		if (p == NULL)
 			return NULL;
 		i = str_eq(name, STR("from")) ? 0 : str_eq(name, STR("to")) ? 1 : 2;
-		if ((i == 2 && !str_eq(name, STR("amount"))) || (seen & 1u << i) != 0)
+		if ((i == 2 && !str_eq(name, STR("amount"))) || (seen & 1U << i) != 0)
 			return pawl__json_error(b, begin, wrong);
-		seen |= 1u << i;
+		seen |= 1U << i;
 		p = pawl__json_scalar(b, p, &v[i]);
 		if (p == NULL)
 			return NULL;
@@ -324,9 +324,9 @@ static const char *member(struct builder *b, const char *p, struct event *e, uns
 	for (unsigned i = 0; i < ARRAY_LEN(members); i++) {
 		if (!str_eq(name, members[i].name))
 			continue;
-		if ((*seen & 1u << i) != 0)
+		if ((*seen & 1U << i) != 0)
 			return pawl__json_error(b, begin, "a name stands twice in one object");
-		*seen |= 1u << i;
+		*seen |= 1U << i;
 		if (members[i].read != NULL)
 			return members[i].read(b, p, e);
 		e->has_key = true;

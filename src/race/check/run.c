@@ -2,17 +2,6 @@
 #include "base/error.h"
 #include "race/check/check.h"
 
-/* Until every model is there. */
-#pragma weak pawl__check_list_append
-#pragma weak pawl__check_rw_register
-#pragma weak pawl__check_linear
-#pragma weak pawl__check_bank
-#pragma weak pawl__check_counter
-#pragma weak pawl__check_set
-#pragma weak pawl__check_set_full
-#pragma weak pawl__check_long_fork
-#pragma weak pawl__check_weak
-
 bool pawl__check_model_levels(enum check_model m)
 {
 	return m == MODEL_LIST_APPEND || m == MODEL_RW_REGISTER;

@@ -197,7 +197,7 @@ static bool back(struct search *k)
 static bool glance(struct search *k)
 {
 	for (uint32_t i = 0; i < k->choices; i++) {
-		bool changed, open;
+		bool changed = false, open;
 
 		if (!follow(k, &k->choice[i], &changed, &open))
 			return false;

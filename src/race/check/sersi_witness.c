@@ -108,8 +108,8 @@ static const char *name_of(const struct check_step *at, uint32_t n)
 	static const char *const names[][2] = {
 		{ "G0", "G0-process" },
 		{ "G1c", "G1c-process" },
-		{ "G-single", "G-single-process" },
-		{ "G-nonadjacent", "G-nonadjacent-process" },
+		{ "G-single-item", "G-single-item-process" },
+		{ "G-nonadjacent-item", "G-nonadjacent-item-process" },
 		{ "G2-item", "G2-item-process" },
 	};
 	uint32_t rw = 0, wr = 0, session = 0;

@@ -86,8 +86,10 @@ static void lost_check(struct set_check *s)
 		if (pawl__findings_wanted(&s->found, "lost", rows[0])) {
 			pawl__findings_say(&s->found, "T%u ", add);
 			pawl__history_op(s->h, add, &s->found.text);
-			pawl__findings_say(&s->found, " was confirmed, and the last read, T%u, does "
-			                              "not show it.", read);
+			pawl__findings_say(&s->found,
+			                   " was confirmed, and the last read, T%u, does "
+			                   "not show it.",
+			                   read);
 		}
 		pawl__findings_add(&s->found, "lost", rows, 2);
 	}

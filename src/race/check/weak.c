@@ -43,7 +43,7 @@ static const struct {
 	[READ_ABORTED] = { "G1a", "what a transaction wrote that failed" },
 	[READ_BETWEEN] = { "G1b", "what its writer itself replaced" },
 	[READ_INTERNAL] = { "internal", "not what it had written itself" },
-	[READ_THIN_AIR] = { "thin-air-read", "what nobody wrote" },
+	[READ_THIN_AIR] = { "garbage-read", "what nobody wrote" },
 };
 
 #define ANOMALIES_MAX (READ_FAULTS + SERSI_NAMES_MAX + 1)
@@ -263,7 +263,7 @@ static enum outcome run_rung(struct run *r, int rung)
 	if (ladder[rung].rule == NULL)
 		return run_search(r, &ladder[rung]);
 	if (ladder[rung].rule == pawl__weak_cc && r->w.sessions > WEAK_SESSIONS_MAX) {
-		r->out->unknown = "causal consistency of more than 16384 sessions is not decided";
+		r->out->unknown = "causal consistency of more than 8192 sessions is not decided";
 		return UNDECIDED;
 	}
 	return run_rule(r, &ladder[rung]);
@@ -341,6 +341,10 @@ static enum pawl_status finish(struct run *r, enum outcome got, int fails)
 	return PAWL_OK;
 }
 
+static const char not_decided[] =
+	"a stronger level than can be decided from such a history, or one between two levels that "
+	"can, of which the weaker holds";
+
 /* The rungs between which the level lies: holds is the weakest that implies it, RUNGS when none
  * does; must is the strongest that it implies, -1. */
 static void place(enum level level, int *ret_holds, int *ret_must)
@@ -377,8 +381,7 @@ static enum outcome between(struct run *r, int *ret_fails)
 			return got;
 	}
 	if (r->out->unknown == NULL)
-		r->out->unknown = "a stronger level than can be decided from such a history, or one "
-		                  "between two levels that can, of which the weaker holds";
+		r->out->unknown = not_decided;
 	return UNDECIDED;
 }
 
@@ -415,15 +418,21 @@ static bool rank_order(struct run *r)
 
 static enum outcome judge(struct run *r, int *ret_fails)
 {
+	int holds, must;
+
 	if (r->w.ambiguous)
 		return ambiguous(r) ? UNDECIDED : FAULT;
 	if (!add_faults(r) || !pawl__weak_order(&r->w, &r->order, &r->cyclic) || !rank_order(r))
 		return FAULT;
 	if (r->cyclic && !add_cycles(r))
 		return FAULT;
-	if (r->found_len > 0)
+	if (r->found_len == 0)
+		return between(r, ret_fails);
+	place(r->o->level, &holds, &must);
+	if (must >= 0)
 		return FAILS;
-	return between(r, ret_fails);
+	r->out->unknown = not_decided;
+	return UNDECIDED;
 }
 
 enum pawl_status pawl__check_weak(const struct history *h, const struct check_options *o,

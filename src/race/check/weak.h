@@ -36,7 +36,7 @@
 #define WEAK_NONE UINT32_MAX
 #define WEAK_INIT (UINT32_MAX - 1) /* the imagined transaction that wrote the initial values */
 
-#define WEAK_SESSIONS_MAX 16384u /* of the causal rule, whose memory grows with their square */
+#define WEAK_SESSIONS_MAX 8192u /* of the causal rule, whose memory grows with their square */
 
 enum weak_read_fault {
 	READ_FUTURE,   /* its own write that comes later */

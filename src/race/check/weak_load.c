@@ -29,7 +29,7 @@ struct loader {
 
 static bool bit_get(const uint8_t *bits, uint32_t i)
 {
-	return (bits[i / 8] >> i % 8 & 1u) != 0;
+	return ((unsigned)bits[i / 8] >> i % 8 & 1u) != 0;
 }
 
 static void bit_set(uint8_t *bits, uint32_t i)

@@ -261,6 +261,7 @@ void pawl__channel_send(struct channel *c, struct shot *s, bool ahead)
 
 	PRE(c->state == CHANNEL_READY || c->state == CHANNEL_WARMING);
 	s->channel = c;
+	s->begun_ns = pawl__clock_mono_ns();
 	s->state = SHOT_SENDING;
 	s->o->conn = c->index;
 	s->o->reused = c->used;

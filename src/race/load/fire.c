@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -9,10 +10,13 @@
 #include "base/rng.h"
 #include "race/load/volley.h"
 
-#define WAKE_NS    INT64_C(2000000) /* from the first byte that wakes the peer to the gate */
-#define WAKE_STEPS 3
-#define SLACK_NS   1000UL /* of the kernel's timers, while times matter */
-#define SPIN_NS    INT64_C(60000)
+#define WAKE_NS         INT64_C(2000000) /* from the first byte that wakes the peer to the gate */
+#define WAKE_STEPS      3
+#define COLLECT_NS      500000L
+#define COLLECT_BATCHES 20
+#define WAKE_SPIN_NS    INT64_C(50000)
+#define SLACK_NS        1000UL /* of the kernel's timers, while times matter */
+#define SPIN_NS         INT64_C(60000)
 
 /* A fire under way. */
 struct fire {
@@ -80,8 +84,7 @@ static enum pawl_status plan_check(const struct volley *v, const struct volley_p
 	if (plan->len == 0 || plan->len > VOLLEY_REQUESTS_MAX)
 		return pawl__error_set(err, PAWL_E_INVALID, "a volley has 1 to %d requests",
 		                       VOLLEY_REQUESTS_MAX);
-	if (v->config.proto == VOLLEY_HTTP1 && v->config.conns != 0 &&
-	    plan->len > v->config.conns)
+	if (v->config.proto == VOLLEY_HTTP1 && v->config.conns != 0 && plan->len > v->config.conns)
 		return pawl__error_set(err, PAWL_E_INVALID,
 		                       "over HTTP/1.1 each request needs its connection: %zu, and "
 		                       "there are %u",
@@ -117,7 +120,8 @@ static enum pawl_status place_http1(struct fire *f, uint32_t *of, struct pawl_er
 			continue;
 		if (taken[conn])
 			return pawl__error_set(err, PAWL_E_INVALID,
-			                       "two requests of one volley have connection %u", conn);
+			                       "two requests of one volley have connection %u",
+			                       conn);
 		taken[conn] = true;
 		f->conns = conn >= f->conns ? conn + 1 : f->conns;
 	}
@@ -208,8 +212,8 @@ static size_t place_http2(struct fire *f, uint32_t from, size_t placed)
 			continue;
 		room = pawl__h2_room(c->h2, packet, &bytes);
 		streams = pawl__h2_streams_max(c->h2);
-		r->streams_max = r->streams_max == 0 || streams < r->streams_max ? streams
-		                                                                 : r->streams_max;
+		r->streams_max =
+			r->streams_max == 0 || streams < r->streams_max ? streams : r->streams_max;
 		r->packet_max = r->packet_max == 0 || bytes < r->packet_max ? bytes : r->packet_max;
 		for (; room > 0 && placed < f->plan->len; room--)
 			shot_place(f, placed++, c);
@@ -240,7 +244,8 @@ static enum pawl_status open_http2(struct fire *f, struct pawl_error *err)
 			break; /* it takes none: more of the same would not either */
 		const size_t each = (placed - before) / (f->conns - from);
 
-		want = f->conns + (uint32_t)((f->plan->len - placed + each) / (each == 0 ? 1 : each));
+		want = f->conns +
+		       (uint32_t)((f->plan->len - placed + each) / (each == 0 ? 1 : each));
 	}
 	if (placed < f->plan->len && placed > 0)
 		pawl__volley_trouble(f->v, "more requests than the connections take streams", 0);
@@ -257,7 +262,7 @@ static enum pawl_status prepare(struct fire *f, struct pawl_error *err)
 	for (size_t i = 0; i < f->plan->len; i++) {
 		struct shot *s = &f->shots[i];
 
-		if (s->state != SHOT_NEW)
+		if (s->state != SHOT_NEW || s->channel == NULL)
 			continue;
 		if (s->channel->state != CHANNEL_READY)
 			unplaced(f, i, s->channel);
@@ -313,30 +318,34 @@ static enum pawl_status spare_open(struct fire *f, struct pawl_error *err)
 	return st;
 }
 
-/* What is asleep at the other end, and on the way to it, wakes; this thread stays awake. */
-static void wake(struct fire *f)
+/* What is asleep at the other end, and on the way to it, wakes. This thread sleeps in between: one
+ * that has been spinning is the first to be put aside when the peer shares its CPU. */
+static enum pawl_status wake(struct fire *f, struct pawl_error *err)
 {
 	const int64_t start_ns = pawl__clock_mono_ns();
+	enum pawl_status st = PAWL_OK;
 
 	if (f->plan->no_wake)
-		return;
-	for (int step = 0; step < WAKE_STEPS; step++) {
+		return PAWL_OK;
+	for (int step = 0; st == PAWL_OK && step < WAKE_STEPS; step++) {
 		if (f->v->config.proto == VOLLEY_HTTP2) {
 			for (uint32_t i = 0; i < f->conns; i++)
 				pawl__channel_wake(f->v->channels[i], step);
 		} else {
 			pawl__channel_wake(f->v->spare, step);
 		}
-		spin_until(start_ns + (step + 1) * (WAKE_NS / WAKE_STEPS));
+		st = wait_until(f, start_ns + (step + 1) * (WAKE_NS / WAKE_STEPS) - WAKE_SPIN_NS,
+		                err);
 	}
+	spin_until(start_ns + WAKE_NS);
+	return st;
 }
 
 /* --- the gate --- */
 
 static bool shot_waits(const struct fire *f, const struct shot *s)
 {
-	return s->state == SHOT_PREPARED ||
-	       (s->state == SHOT_NEW && f->plan->sync == VOLLEY_NONE);
+	return s->state == SHOT_PREPARED || (s->state == SHOT_NEW && f->plan->sync == VOLLEY_NONE);
 }
 
 static void gate_http1(struct fire *f)
@@ -411,8 +420,7 @@ static enum pawl_status gate_spread(struct fire *f, struct pawl_error *err)
 		struct shot *s = &f->shots[at];
 		const int64_t due_ns = f->result->gate_ns + f->at_ns[at];
 
-		while (st == PAWL_OK && !stopped(f) &&
-		       pawl__clock_mono_ns() < due_ns - SPIN_NS)
+		while (st == PAWL_OK && !stopped(f) && pawl__clock_mono_ns() < due_ns - SPIN_NS)
 			st = pawl__volley_turn(f->v, due_ns - SPIN_NS, err);
 		if (stopped(f))
 			break;
@@ -427,16 +435,38 @@ static enum pawl_status gate_spread(struct fire *f, struct pawl_error *err)
 
 /* --- the end --- */
 
+static void pause_ns(long ns)
+{
+	const struct timespec ts = { 0, ns };
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
+static bool stamped(const struct fire *f)
+{
+	for (uint32_t i = 0; i < f->conns; i++) {
+		if (f->v->channels[i]->state == CHANNEL_READY && !f->v->channels[i]->wire.stamped)
+			return false;
+	}
+	return true;
+}
+
 static enum pawl_status collect(struct fire *f, struct pawl_error *err)
 {
 	const int64_t deadline_ns = pawl__clock_mono_ns() + f->v->config.answer_ns;
 	enum pawl_status st = PAWL_OK;
+	int batches = f->plan->len > 1 ? COLLECT_BATCHES : 0;
 
+	/* Where the kernel says when answers came, they are read in batches: waking for each would
+	 * take the CPU from a peer on this machine while the requests are still arriving. */
+	while (st == PAWL_OK && f->v->flying > 0 && !stopped(f) &&
+	       pawl__clock_mono_ns() < deadline_ns) {
+		if (batches-- > 0 && stamped(f))
+			pause_ns(COLLECT_NS);
+		st = pawl__volley_turn(f->v, deadline_ns, err);
+	}
 	if (f->v->spare != NULL)
 		pawl__channel_close(f->v->spare, VOLLEY_ANSWERED, 0);
-	while (st == PAWL_OK && f->v->flying > 0 && !stopped(f) &&
-	       pawl__clock_mono_ns() < deadline_ns)
-		st = pawl__volley_turn(f->v, deadline_ns, err);
 	return st;
 }
 
@@ -548,8 +578,10 @@ static enum pawl_status fire_run(struct fire *f, struct pawl_error *err)
 		st = wait_until(f, pawl__clock_mono_ns() + head_ns, err);
 	if (st != PAWL_OK || stopped(f))
 		return st;
-	wake(f);
-	st = pawl__volley_turn(f->v, 0, err); /* answers that are too early are seen as that */
+	st = wake(f, err);
+	if (st == PAWL_OK)
+		st = pawl__volley_turn(f->v, 0,
+		                       err); /* answers that are too early are seen as that */
 	if (st != PAWL_OK)
 		return st;
 	if (plan->sync == VOLLEY_SPREAD)

@@ -278,13 +278,13 @@ static void timeouts_run(struct flow_run *r)
 {
 	const int64_t limit_ns = pawl__clock_mono_ns() - r->v->config.answer_ns;
 
-	while (r->oldest != NULL && r->oldest->o->first_sent_ns <= limit_ns) {
+	while (r->oldest != NULL && r->oldest->begun_ns <= limit_ns) {
 		struct shot *s = r->oldest;
 		struct channel *c = s->channel;
-		const enum volley_class class =
-			s->state != SHOT_RELEASED || s->pending ? VOLLEY_UNSENT
-			: s->o->first_byte_ns != 0              ? VOLLEY_DRIP
-			                                        : VOLLEY_TIMEOUT;
+		const enum volley_class class = s->state != SHOT_RELEASED || s->pending
+		                                        ? VOLLEY_UNSENT
+		                                : s->o->first_byte_ns != 0 ? VOLLEY_DRIP
+		                                                           : VOLLEY_TIMEOUT;
 
 		if (c->h2 == NULL) {
 			pawl__channel_close(c, class, 0);
@@ -331,11 +331,10 @@ static int64_t next_ns(const struct flow_run *r)
 
 	if (r->free != NULL && r->begun < r->due_last && due_ns(r, r->begun) < at_ns)
 		at_ns = due_ns(r, r->begun);
-	if (r->begun < r->due_last &&
-	    due_ns(r, r->begun) + r->v->config.answer_ns < at_ns)
+	if (r->begun < r->due_last && due_ns(r, r->begun) + r->v->config.answer_ns < at_ns)
 		at_ns = due_ns(r, r->begun) + r->v->config.answer_ns;
-	if (r->oldest != NULL && r->oldest->o->first_sent_ns + r->v->config.answer_ns < at_ns)
-		at_ns = r->oldest->o->first_sent_ns + r->v->config.answer_ns;
+	if (r->oldest != NULL && r->oldest->begun_ns + r->v->config.answer_ns < at_ns)
+		at_ns = r->oldest->begun_ns + r->v->config.answer_ns;
 	return at_ns;
 }
 
@@ -406,7 +405,7 @@ static void flow_end(struct flow_run *r)
 		if (s->channel->h2 != NULL)
 			pawl__h2_cancel(s->channel->h2, s);
 		pawl__shot_finish(s,
-		                  s->state != SHOT_RELEASED   ? VOLLEY_UNSENT
+		                  s->state != SHOT_RELEASED  ? VOLLEY_UNSENT
 		                  : s->o->first_byte_ns != 0 ? VOLLEY_DRIP
 		                                             : VOLLEY_TIMEOUT,
 		                  0, pawl__clock_mono_ns());

@@ -5,8 +5,8 @@
  * Each client is a connection and a small program: the application's `next` is asked for its first
  * batch, and again with the replies whenever a batch has been answered. Batches marked `ahead`
  * (BEGIN, a SELECT that is not part of the race) run at once; the first that is not is held back.
- * When every client holds one (or has ended), the gate opens and all of them leave in one send loop; from then
- * on each client runs as fast as it is answered.
+ * When every client holds one (or has ended), the gate opens and all leave in one send loop; from
+ * then on each client runs as fast as it is answered.
  *
  *     AHEAD -> HELD -> (gate) -> RACING -> ENDED      a lost connection or the deadline: ENDED
  *
@@ -41,18 +41,18 @@
 
 struct gate_plan {
 	uint32_t clients;      /* 1 .. connections of the gate */
-	int64_t head_start_ns; /* between the last client held and the gate; 0 = default, < 0 = none */
-	int64_t deadline_ns; /* of what runs ahead, and again of the race; 0 = default */
-	bool no_wake;        /* without the 2 ms in which the server's CPU is woken */
+	int64_t head_start_ns; /* from the last client held to the gate; 0 = default, < 0 none */
+	int64_t deadline_ns;   /* of what runs ahead, and again of the race; 0 = default */
+	bool no_wake;          /* without the 2 ms in which the server's CPU is woken */
 };
 
 /* What was sent last, and what came of it. */
 struct gate_turn {
 	uint32_t client; /* in [0, plan.clients) */
-	uint32_t step; /* batches of this client that were sent before; 0 = nothing was sent yet, and
+	uint32_t step;   /* batches of this client that were sent before; 0 = none was yet, and
 	                  * all below is zero */
-	bool held;     /* it was the one that waited for the gate */
-	bool lost;     /* no (complete) answer: the connection broke, or the deadline. Whether the
+	bool held;       /* it was the one that waited for the gate */
+	bool lost;       /* no (complete) answer: the connection broke, or the deadline. Whether the
 	                  * server did it is not known. What next returns is not looked at */
 	bool timed_out;  /* lost by the deadline */
 	int64_t sent_ns; /* of a held batch: when it was released */

@@ -29,13 +29,14 @@ struct pg_batch {
 };
 
 struct pg_client {
-	PGconn *conn; /* NULL = lost */
+	PGconn *conn;          /* NULL = lost */
 	struct pg_batch batch; /* that is filled, waits or is under way */
 	bool unflushed;
-	int stuck_pid; /* of a lost connection whose server may still be at it; 0 = none */
+	int stuck_pid;   /* of a lost connection whose server may still be at it; 0 = none */
 	size_t sent_len; /* statements of the batch under way */
 	size_t replies_len;
 	struct pg_reply replies[GATE_BATCH_MAX];
+	PGresult *results[GATE_BATCH_MAX]; /* owned; of the replies */
 	char trouble[GATE_TEXT_MAX];
 };
 
@@ -145,6 +146,7 @@ static enum pawl_status conns_open(struct pg_gate *g, struct pawl_error *err)
 {
 	const int64_t deadline_ns = pawl__clock_mono_ns() + g->open_ns;
 
+	PRE(g->clients != NULL);
 	for (uint32_t i = 0; i < g->conns; i++) {
 		if (g->clients[i].conn == NULL)
 			g->clients[i].conn = conn_open(g, deadline_ns, err);
@@ -168,7 +170,7 @@ static int pg_fd(void *db, uint32_t i)
 static void replies_clear(struct pg_client *c)
 {
 	for (size_t i = 0; i < c->replies_len; i++)
-		PQclear((PGresult *)(uintptr_t)c->replies[i].result);
+		PQclear(c->results[i]);
 	c->replies_len = 0;
 	c->sent_len = 0;
 }
@@ -179,8 +181,10 @@ static enum gate_ask pg_ask(void *db, const struct gate_turn *turn, struct gate_
 	struct pg_client *c = &g->clients[turn->client];
 	bool more;
 
-	for (; c->replies_len < c->sent_len; c->replies_len++)
+	for (; c->replies_len < c->sent_len; c->replies_len++) {
 		c->replies[c->replies_len] = (struct pg_reply){ .class = PG_NONE };
+		c->results[c->replies_len] = NULL;
+	}
 	pawl__arena_reset(&c->batch.arena);
 	c->batch.len = 0;
 	c->batch.bytes = 0;
@@ -252,20 +256,18 @@ static bool reply_keep(struct pg_gate *g, struct pg_client *c, PGresult *res)
 
 	if (c->replies_len == c->sent_len || st == PGRES_COPY_IN || st == PGRES_COPY_OUT ||
 	    st == PGRES_COPY_BOTH || (failed && state == NULL)) {
-		trouble_set(c->trouble, failed ? PQerrorMessage(c->conn)
-		                               : "COPY is not for the gate");
+		trouble_set(c->trouble,
+		            failed ? PQerrorMessage(c->conn) : "COPY is not for the gate");
 		PQclear(res);
 		return false;
 	}
-	*reply = (struct pg_reply){ .class = failed                          ? PG_ERROR
+	*reply = (struct pg_reply){ .class = failed                         ? PG_ERROR
 		                             : st == PGRES_PIPELINE_ABORTED ? PG_SKIPPED
 		                                                            : PG_OK,
 		                    .result = res };
-	c->replies_len++;
-	if (reply->class == PG_SKIPPED) {
-		PQclear(res);
+	c->results[c->replies_len++] = res;
+	if (reply->class == PG_SKIPPED)
 		reply->result = NULL;
-	}
 	if (!failed)
 		return true;
 	memcpy(reply->sqlstate, state, strnlen(state, sizeof(reply->sqlstate) - 1));

@@ -47,8 +47,8 @@ bool pawl__pg_batch_add(struct pg_batch *batch, const struct pg_statement *state
 
 struct pg_app {
 	void *data;
-	/* Fill the client's next batch; false, or an empty batch: it has finished. replies has an entry
-	 * per statement of the batch that was sent last. */
+	/* Fill the client's next batch; false, or an empty batch: it has finished. replies has an
+	 * entry per statement of the batch that was sent last. */
 	bool (*next)(void *data, const struct gate_turn *turn, const struct pg_reply *replies,
 	             size_t replies_len, struct pg_batch *batch, struct gate_options *options);
 };

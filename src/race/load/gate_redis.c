@@ -28,9 +28,9 @@ struct redis_batch {
 };
 
 struct redis_client {
-	int fd; /* -1 = lost */
-	redisReader *reader; /* owned */
-	struct buf out;      /* from out_at on not written yet */
+	int fd;                 /* -1 = lost */
+	redisReader *reader;    /* owned */
+	struct buf out;         /* from out_at on not written yet */
 	size_t out_at, out_end; /* what is held back begins at out_end */
 	size_t sent_len;
 	size_t replies_len;
@@ -89,8 +89,8 @@ static void trouble_set(struct redis_client *c, const char *text)
 static bool client_write(struct redis_client *c)
 {
 	while (c->out_at < c->out_end) {
-		const ssize_t n = send(c->fd, c->out.data + c->out_at, c->out_end - c->out_at,
-		                       MSG_NOSIGNAL);
+		const ssize_t n =
+			send(c->fd, c->out.data + c->out_at, c->out_end - c->out_at, MSG_NOSIGNAL);
 
 		if (n > 0) {
 			c->out_at += (size_t)n;
@@ -131,8 +131,12 @@ static enum gate_ready client_replies(struct redis_client *c)
 			return GATE_LOST;
 		}
 		c->replies[c->replies_len++] = reply;
-		if (c->replies_len == c->sent_len)
+		if (c->replies_len < c->sent_len)
+			continue;
+		if (c->reader->pos == c->reader->len)
 			return GATE_ANSWERED;
+		trouble_set(c, "an answer that nobody asked for");
+		return GATE_LOST;
 	}
 }
 
@@ -250,6 +254,7 @@ static enum pawl_status conns_open(struct redis_gate *g, struct pawl_error *err)
 	const int64_t deadline_us = pawl__clock_mono_us() + g->open_ns / 1000;
 	enum pawl_status st = PAWL_OK;
 
+	PRE(g->clients != NULL);
 	for (uint32_t i = 0; st == PAWL_OK && i <= g->conns; i++) {
 		g->clients[i].trouble[0] = '\0';
 		st = client_open(g, &g->clients[i], deadline_us, err);
@@ -266,8 +271,7 @@ static int redis_fd(void *db, uint32_t i)
 	return g->clients[i].fd;
 }
 
-static enum gate_ask redis_ask(void *db, const struct gate_turn *turn,
-                               struct gate_options *options)
+static enum gate_ask redis_ask(void *db, const struct gate_turn *turn, struct gate_options *options)
 {
 	struct redis_gate *g = db;
 	struct redis_client *c = &g->clients[turn->client];
@@ -411,46 +415,60 @@ static bool part_copy(struct str s, char ret[SECRET_MAX])
 	return true;
 }
 
+/* Where c is, from `from` on; s.len = nowhere. */
+static size_t find(struct str s, size_t from, char c)
+{
+	while (from < s.len && s.ptr[from] != c)
+		from++;
+	return from;
+}
+
+static struct str part(struct str s, size_t from, size_t to)
+{
+	return (struct str){ s.ptr + from, to - from };
+}
+
+/* "[[user]:password@]": a password alone may stand without its colon. */
+static bool who_parse(struct str who, struct redis_gate *g)
+{
+	const size_t colon = find(who, 0, ':');
+
+	if (colon == who.len)
+		return part_copy(who, g->password);
+	return part_copy(part(who, 0, colon), g->user) &&
+	       part_copy(part(who, colon + 1, who.len), g->password);
+}
+
+static bool url_split(struct str s, struct redis_gate *g, char host[URL_MAX])
+{
+	size_t from = STR("redis://").len, slash, n;
+
+	/* The last one: a password may have others. */
+	for (size_t at = from; (at = find(s, at, '@')) < s.len; at++)
+		from = at + 1;
+	if (from > STR("redis://").len && !who_parse(part(s, STR("redis://").len, from - 1), g))
+		return false;
+	slash = find(s, from, '/');
+	if (slash + 1 < s.len && !pawl__num_parse_u64(part(s, slash + 1, s.len), &g->db))
+		return false;
+	n = slash - from;
+	memcpy(host, s.ptr + from, n);
+	host[n] = '\0';
+	return n > 0;
+}
+
 static enum pawl_status url_parse(const char *url, struct redis_gate *g, struct pawl_error *err)
 {
-	const struct str scheme = STR("redis://"), local = STR("unix:");
-	struct str s = { url, strnlen(url, URL_MAX) };
-	const char *at, *slash;
-	char text[URL_MAX];
+	const struct str s = { url, strnlen(url, URL_MAX) };
+	char host[URL_MAX];
 
-	if (str_starts(s, local) && s.len < URL_MAX)
+	if (s.len < URL_MAX && str_starts(s, STR("unix:")))
 		return pawl__peer_parse(url, 0, &g->peer, err);
-	if (!str_starts(s, scheme) || s.len == URL_MAX)
-		goto bad;
-	s = (struct str){ s.ptr + scheme.len, s.len - scheme.len };
-	at = s.len == 0 ? NULL : memrchr(s.ptr, '@', s.len);
-	if (at != NULL) {
-		const struct str who = { s.ptr, (size_t)(at - s.ptr) };
-		const char *colon = who.len == 0 ? NULL : memchr(who.ptr, ':', who.len);
-		const size_t n = colon == NULL ? 0 : (size_t)(colon - who.ptr);
-		const size_t skip = colon == NULL ? 0 : n + 1;
-
-		if (!part_copy((struct str){ who.ptr, n }, g->user) ||
-		    !part_copy((struct str){ who.ptr + skip, who.len - skip }, g->password))
-			goto bad;
-		s = (struct str){ at + 1, s.len - who.len - 1 };
-	}
-	slash = s.len == 0 ? NULL : memchr(s.ptr, '/', s.len);
-	if (slash != NULL) {
-		const struct str db = { slash + 1, s.len - (size_t)(slash - s.ptr) - 1 };
-
-		if (db.len > 0 && !pawl__num_parse_u64(db, &g->db))
-			goto bad;
-		s.len = (size_t)(slash - s.ptr);
-	}
-	if (s.len == 0)
-		goto bad;
-	memcpy(text, s.ptr, s.len);
-	text[s.len] = '\0';
-	return pawl__peer_parse(text, REDIS_PORT, &g->peer, err);
-bad:
-	return pawl__error_set(err, PAWL_E_INVALID,
-	                       "Redis is redis://[[user]:password@]host[:port][/db] or unix:/path");
+	if (s.len == URL_MAX || !str_starts(s, STR("redis://")) || !url_split(s, g, host))
+		return pawl__error_set(
+			err, PAWL_E_INVALID,
+			"Redis is redis://[[user]:password@]host[:port][/db] or unix:/path");
+	return pawl__peer_parse(host, REDIS_PORT, &g->peer, err);
 }
 
 enum pawl_status pawl__redis_gate_new(const char *url, uint32_t conns, int64_t open_ns,

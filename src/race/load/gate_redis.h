@@ -25,9 +25,9 @@ bool pawl__redis_batch_add(struct redis_batch *batch, int argc, const char *cons
 
 struct redis_app {
 	void *data;
-	/* Fill the client's next batch; false, or an empty batch: it has finished. replies has an entry
-	 * per command of the batch that was sent last, in order; NULL = lost before it. They are valid
-	 * for the call. */
+	/* Fill the client's next batch; false, or an empty batch: it has finished. replies has an
+	 * entry per command of the batch that was sent last, in order; NULL = lost before it. They
+	 * are valid for the call. */
 	bool (*next)(void *data, const struct gate_turn *turn, redisReply *const *replies,
 	             size_t replies_len, struct redis_batch *batch, struct gate_options *options);
 };

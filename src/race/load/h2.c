@@ -9,14 +9,15 @@
 #include "base/assert.h"
 #include "race/load/volley.h"
 
-#define FRAME_HEAD    9
-#define FINAL_LEN     (FRAME_HEAD + 1) /* DATA with END_STREAM and the body's last byte */
-#define TLS_OVERHEAD  64               /* of one record, generously */
-#define TLS_RECORD    16384
-#define PACKET_UNIX   16384            /* no packets there: one write is one read up to this */
-#define WINDOW_LEN    (1 << 20)
-#define STATUS_LEN    3
-#define NAME_ARRAY(s) ((uint8_t *)(uintptr_t)(s).ptr)
+#define FRAME_HEAD   9
+#define FINAL_LEN    (FRAME_HEAD + 1) /* DATA with END_STREAM and the body's last byte */
+#define TLS_OVERHEAD 64               /* of one record, generously */
+#define TLS_RECORD   16384
+#define PACKET_UNIX  16384 /* no packets there: one write is one read up to this */
+#define WINDOW_LEN   (1 << 20)
+#define STATUS_LEN   3
+/* Of a request: its target twice, its fields, and the volley's own. */
+#define HEADERS_MAX (VOLLEY_BASE_MAX + 4 * (size_t)PAWL_HEAD_MAX)
 
 /* Frames in a run of bytes, cut anywhere: whose they are, and how long. */
 struct meter {
@@ -52,9 +53,9 @@ static uint8_t frame_flags(const struct meter *m)
 
 static struct shot *frame_shot(const struct h2 *h2, const struct meter *m)
 {
-	const int32_t stream = (int32_t)((uint32_t)(m->head[5] & 0x7f) << 24 |
-	                                 (uint32_t)m->head[6] << 16 | (uint32_t)m->head[7] << 8 |
-	                                 m->head[8]);
+	const int32_t stream =
+		(int32_t)((uint32_t)(m->head[5] & 0x7f) << 24 | (uint32_t)m->head[6] << 16 |
+	                  (uint32_t)m->head[7] << 8 | m->head[8]);
 
 	return stream == 0 ? NULL : nghttp2_session_get_stream_user_data(h2->session, stream);
 }
@@ -64,8 +65,8 @@ static void frame_count(struct h2 *h2, struct meter *m, size_t n)
 {
 	struct shot *s = frame_shot(h2, m);
 	const uint8_t type = frame_type(m);
-	const bool message = type == NGHTTP2_DATA || type == NGHTTP2_HEADERS ||
-	                     type == NGHTTP2_CONTINUATION;
+	const bool message =
+		type == NGHTTP2_DATA || type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION;
 
 	if (s == NULL)
 		return;
@@ -138,30 +139,36 @@ static void stream_refuse(struct h2 *h2, struct shot *s, enum volley_class class
 	stream_end(h2, s, class, 0);
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-                     void *data)
+static struct str rcbuf_str(nghttp2_rcbuf *b)
+{
+	const nghttp2_vec v = nghttp2_rcbuf_get_buf(b);
+
+	return (struct str){ (const char *)v.base, v.len };
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *data)
 {
 	struct h2 *h2 = data;
 	struct shot *s = stream_shot(session, frame->hd.stream_id);
-	const struct str n = { (const char *)name, name_len };
+	const struct str n = rcbuf_str(name), v = rcbuf_str(value);
 	struct volley_outcome *o;
 
 	(void)flags;
 	if (s == NULL || frame->hd.type != NGHTTP2_HEADERS || s->final)
 		return 0;
 	o = s->o;
-	if (str_eq(n, STR(":status"))) {
-		o->status = value_len == STATUS_LEN ? (value[0] - '0') * 100 +
-		                                              (value[1] - '0') * 10 + value[2] - '0'
-		                                    : 0;
+	if (str_eq(n, STR(":status"))) { /* nghttp2 has seen that it is three digits */
+		o->status = v.len == STATUS_LEN ? (v.ptr[0] - '0') * 100 + (v.ptr[1] - '0') * 10 +
+		                                          v.ptr[2] - '0'
+		                                : 0;
 		return 0;
 	}
 	if (o->fields.max == 0)
 		pawl__buf_init(&o->fields, PAWL_HEAD_MAX);
 	buf_str(&o->fields, n);
 	buf_lit(&o->fields, ": ");
-	pawl__buf_put(&o->fields, value, value_len);
+	buf_str(&o->fields, v);
 	buf_lit(&o->fields, "\r\n");
 	if (o->fields.overflow)
 		stream_refuse(h2, s, VOLLEY_TOO_LARGE);
@@ -249,8 +256,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
 	struct shot *s = stream_shot(session, stream);
 
 	if (s != NULL)
-		stream_end(h2, s,
-		           code == NGHTTP2_REFUSED_STREAM ? VOLLEY_RESET : VOLLEY_MALFORMED,
+		stream_end(h2, s, code == NGHTTP2_REFUSED_STREAM ? VOLLEY_RESET : VOLLEY_MALFORMED,
 		           (int)code);
 	return 0;
 }
@@ -267,6 +273,7 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): nghttp2 prescribes the parameters */
 static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *to, size_t len,
                          uint32_t *flags, nghttp2_data_source *source, void *data)
 {
@@ -282,7 +289,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *to, 
 		s->at_gate = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
-	if (n > 0)
+	if (n > 0 && body.ptr != NULL)
 		memcpy(to, body.ptr + s->body_at, n);
 	s->body_at += n;
 	if (!s->hold && s->body_at == body.len)
@@ -303,7 +310,7 @@ static bool session_make(struct h2 *h2)
 
 	if (nghttp2_session_callbacks_new(&calls) != 0)
 		return false;
-	nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
+	nghttp2_session_callbacks_set_on_header_callback2(calls, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
@@ -390,54 +397,54 @@ uint32_t pawl__h2_room(const struct h2 *h2, bool packet, uint32_t *ret_packet)
 	return n > c->shots_len ? n - c->shots_len : 0;
 }
 
-static nghttp2_nv header(struct str name, struct str value)
+/* A copy of s behind what is there; the buffer has room for it. */
+static char *text_put(struct buf *b, struct str s)
 {
-	return (nghttp2_nv){ NAME_ARRAY(name), NAME_ARRAY(value), name.len, value.len,
+	char *at = b->data + b->len;
+
+	buf_str(b, s);
+	return at;
+}
+
+static nghttp2_nv header_put(struct buf *b, struct str name, struct str value)
+{
+	char *n = text_put(b, name), *v = text_put(b, value);
+
+	/* Names of HTTP/2 are in lower case. */
+	for (size_t i = 0; i < name.len; i++)
+		n[i] = (char)(n[i] >= 'A' && n[i] <= 'Z' ? n[i] | 0x20 : n[i]);
+	return (nghttp2_nv){ (uint8_t *)n, (uint8_t *)v, name.len, value.len,
 		             NGHTTP2_NV_FLAG_NONE };
 }
 
-/* Names of HTTP/2 are in lower case; the texts go to the arena of one buffer. */
-static struct str lower_put(struct buf *b, struct str s)
-{
-	const size_t at = b->len;
-
-	for (size_t i = 0; i < s.len; i++) {
-		const char c = s.ptr[i];
-
-		pawl__buf_putc(b, c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
-	}
-	return (struct str){ b->data + at, s.len };
-}
-
-/* The request as header fields. Returns how many. */
+/* The request as header fields, whose texts are in b. Returns how many. */
 static size_t headers_make(const struct volley *v, const struct volley_request *r, struct buf *b,
-                           nghttp2_nv *nv, char *length)
+                           nghttp2_nv *nv)
 {
 	struct str authority = pawl__str_of(v->target.peer.authority), path;
-	struct buf digits;
-	size_t n = 4, at;
+	size_t n = 4;
 
 	for (size_t i = 0; i < r->fields_len; i++) {
 		if (pawl__http1_name_eq(r->fields[i].name, STR("host")))
 			authority = r->fields[i].value;
 	}
-	at = b->len;
-	if (r->target.ptr[0] == '/')
-		buf_str(b, pawl__str_of(v->target.base));
-	buf_str(b, r->target);
-	path = (struct str){ b->data + at, b->len - at };
-	nv[0] = header(STR(":method"), r->method);
-	nv[1] = header(STR(":scheme"), v->target.tls ? STR("https") : STR("http"));
-	nv[2] = header(STR(":authority"), authority);
-	nv[3] = header(STR(":path"), path);
+	path.ptr = text_put(b, r->target.ptr[0] == '/' ? pawl__str_of(v->target.base) : STR_NONE);
+	(void)text_put(b, r->target);
+	path.len = (size_t)(b->data + b->len - path.ptr);
+	nv[0] = header_put(b, STR(":method"), r->method);
+	nv[1] = header_put(b, STR(":scheme"), v->target.tls ? STR("https") : STR("http"));
+	nv[2] = header_put(b, STR(":authority"), authority);
+	nv[3] = header_put(b, STR(":path"), path);
 	for (size_t i = 0; i < r->fields_len; i++) {
 		if (!pawl__http1_name_eq(r->fields[i].name, STR("host")))
-			nv[n++] = header(lower_put(b, r->fields[i].name), r->fields[i].value);
+			nv[n++] = header_put(b, r->fields[i].name, r->fields[i].value);
 	}
 	if (r->body.len > 0) {
-		pawl__buf_init_fixed(&digits, length, 20);
-		pawl__buf_u64(&digits, r->body.len);
-		nv[n++] = header(STR("content-length"), buf_get(&digits));
+		char *digits = text_put(b, STR_NONE);
+
+		pawl__buf_u64(b, r->body.len);
+		nv[n++] = header_put(b, STR("content-length"),
+		                     (struct str){ digits, (size_t)(b->data + b->len - digits) });
 	}
 	return n;
 }
@@ -447,14 +454,13 @@ bool pawl__h2_submit(struct h2 *h2, struct shot *s, bool hold)
 	nghttp2_data_provider body = { .source.ptr = s, .read_callback = read_body };
 	struct volley *v = h2->channel->volley;
 	nghttp2_nv nv[PAWL_FIELDS_MAX + 4];
-	char length[20];
 	size_t n;
 
 	pawl__buf_reset(&v->gather);
-	/* Reserved first: the slices point into it. */
-	if (pawl__buf_reserve(&v->gather, VOLLEY_BASE_MAX + 2 * (size_t)PAWL_HEAD_MAX) == NULL)
+	/* Reserved first: the fields point into it. */
+	if (pawl__buf_reserve(&v->gather, HEADERS_MAX) == NULL)
 		return false;
-	n = headers_make(v, s->request, &v->gather, nv, length);
+	n = headers_make(v, s->request, &v->gather, nv);
 	s->hold = hold;
 	s->stream = nghttp2_submit_request(h2->session, NULL, nv, n,
 	                                   hold || s->request->body.len > 0 ? &body : NULL, s);

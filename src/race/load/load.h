@@ -53,7 +53,7 @@
 #define VOLLEY_BODY_OUT_MAX      ((size_t)16 << 20) /* bytes of a request's body */
 #define VOLLEY_OUT_MAX           ((size_t)1 << 30)  /* bytes of all requests of a fire */
 #define VOLLEY_BODY_MAX          ((size_t)1 << 20) /* bytes kept of an answer's body, unless told */
-#define VOLLEY_KEPT_MAX          ((size_t)256 << 20) /* bytes kept of all bodies of a fire */
+#define VOLLEY_KEPT_MAX          ((size_t)256 << 20)  /* bytes kept of all bodies of a fire */
 #define VOLLEY_DRAIN_MAX         ((uint64_t)64 << 20) /* bytes of a body read; then TOO_LARGE */
 #define VOLLEY_BASE_MAX          512                  /* bytes of the path in a target */
 #define VOLLEY_TROUBLE_MAX       160
@@ -82,8 +82,8 @@ pawl__volley_target_parse(const char *text, struct volley_target *ret, struct pa
 
 enum volley_proto {
 	VOLLEY_HTTP1, /* one request per connection */
-	VOLLEY_HTTP2, /* as many per connection as fit one packet and the peer's limit of streams; over
-	               * TLS by ALPN "h2", otherwise with prior knowledge */
+	VOLLEY_HTTP2, /* as many per connection as fit one packet and the peer's limit of streams;
+	               * over TLS by ALPN "h2", otherwise with prior knowledge */
 };
 
 /* Zero is the default everywhere. */
@@ -110,7 +110,7 @@ void pawl__volley_free(struct volley *volley);
  * written by the volley; a Host among the fields takes its place. Content-Length,
  * Transfer-Encoding, Connection, Upgrade, TE and the like among the fields are refused. */
 struct volley_request {
-	uint32_t conn;     /* in [0, conns) or VOLLEY_ANY; HTTP/1.1: no two of a fire the same */
+	uint32_t conn;     /* HTTP/1.1: in [0, conns), no two the same; or VOLLEY_ANY */
 	struct str method; /* a token; not CONNECT */
 	struct str target; /* begins with '/'; OPTIONS: "*" */
 	const struct http_field *fields;
@@ -129,7 +129,7 @@ struct volley_plan {
 	const struct volley_request *requests;
 	size_t len;                        /* 1 .. VOLLEY_REQUESTS_MAX */
 	const struct volley_request *warm; /* once on each new connection; NULL = connect only */
-	int64_t head_start_ns; /* between PREPARE and GATE; 0 = VOLLEY_HEAD_DEFAULT_NS, < 0 = none */
+	int64_t head_start_ns; /* PREPARE to GATE; 0 = VOLLEY_HEAD_DEFAULT_NS, < 0 = none */
 	bool no_wake;          /* without the 2 ms of warm-up before the gate */
 	bool fresh;            /* over new connections */
 	int64_t spread_ns;     /* VOLLEY_SPREAD */
@@ -192,7 +192,7 @@ struct volley_result {
 	                       * connection when all is well */
 	uint32_t streams_max; /* HTTP/2: the least limit of streams among the peers; else 0 */
 	uint32_t packet_max;  /* HTTP/2: bytes that one packet was taken to hold; else 0 */
-	bool split; /* HTTP/2: more requests than fit one packet: conns_used of them left, not one */
+	bool split; /* HTTP/2: more than fit one packet: conns_used packets left, not one */
 	bool stopped;
 	uint64_t bytes_out, bytes_in;
 	uint64_t overhead_out, overhead_in;
@@ -228,11 +228,11 @@ bool pawl__volley_overlapped(const struct volley_result *r, uint32_t peak_min);
 struct volley_flow {
 	uint32_t rate; /* a second; 1 .. VOLLEY_RATE_MAX */
 	int64_t duration_ns;
-	uint32_t conns; /* HTTP/1.1: connections; HTTP/2: connections, with the peer's streams each */
+	uint32_t conns; /* HTTP/2: with as many streams each as the peer allows */
 	const struct volley_request *warm;
 	void *data;
-	/* Request k of the flow; conn is not looked at. What it points to is borrowed until the next
-	 * call. False: stop early. */
+	/* Request k of the flow; conn is not looked at. What it points to is borrowed until the
+	 * next call. False: stop early. */
 	bool (*next)(void *data, uint64_t k, struct volley_request *ret);
 	/* Once for each; the outcome is valid for the call. May be NULL. */
 	void (*done)(void *data, uint64_t k, const struct volley_outcome *o);

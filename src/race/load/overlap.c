@@ -31,8 +31,8 @@ enum pawl_status pawl__overlap_measure(const struct race_span *spans, size_t len
 	qsort(starts, n, sizeof(*starts), compare_times);
 	qsort(ends, n, sizeof(*ends), compare_times);
 	*ret = (struct race_overlap){ .asked = (uint32_t)len, .counted = n };
-	/* Two spans are apart when one ends before the other begins: for each start, the ends before
-	 * it. The others that have begun are under way. */
+	/* Two spans are apart when one ends before the other begins: for each start, the ends
+	 * before it. The others that have begun are under way. */
 	for (uint32_t i = 0, ended = 0; i < n; i++) {
 		while (ended < n && ends[ended] < starts[i])
 			ended++;

@@ -39,15 +39,15 @@ struct reply {
 	struct volley_outcome *o; /* status, fields, body and their lengths are written to it */
 	size_t *kept;             /* bytes kept of all bodies, up to VOLLEY_KEPT_MAX */
 	size_t body_max;
-	bool head_only;           /* it answers a HEAD */
+	bool head_only; /* it answers a HEAD */
 	enum reply_phase phase;
 	struct http1 parser;
-	struct buf head;          /* as far as it has come */
-	uint64_t left;            /* bytes of the body, or of the chunk */
-	uint32_t line_len;        /* of the chunk's or the trailer's line */
+	struct buf head;   /* as far as it has come */
+	uint64_t left;     /* bytes of the body, or of the chunk */
+	uint32_t line_len; /* of the chunk's or the trailer's line */
 	uint32_t trailer_len;
-	bool cr, digits, ext;     /* of the chunk's line: what was seen */
-	bool keep_alive;          /* DONE: another request may follow */
+	bool cr, digits, ext; /* of the chunk's line: what was seen */
+	bool keep_alive;      /* DONE: another request may follow */
 };
 
 void pawl__reply_init(struct reply *r);

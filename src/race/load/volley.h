@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * race/load/volley - what the parts of a volley share: shots (one request and its outcome), channels
- * (a connection with what HTTP needs on it), and the look at what is ready. Private to race/load.
+ * race/load/volley - what the parts of a volley share: shots (one request and its outcome),
+ * channels (a connection with what HTTP needs on it), and the look at what is ready. Private to
+ * race/load.
  *
  *     channel: CLOSED -> OPENING -> WARMING -> READY -> CLOSED
  *     shot:    NEW -> SENDING (all but what is held) -> PREPARED -> RELEASED -> DONE
@@ -35,9 +36,10 @@ struct shot {
 	struct volley_outcome *o;
 	struct channel *channel;
 	enum shot_state state;
-	bool warm;     /* a warm-up: in no result */
-	bool pending;  /* released, but the kernel has not taken the last byte yet */
-	uint64_t k;    /* of a flow */
+	bool warm;                    /* a warm-up: in no result */
+	bool pending;                 /* released, but the kernel has not taken the last byte yet */
+	uint64_t k;                   /* of a flow */
+	int64_t begun_ns;             /* it was given to its channel */
 	struct shot *next, *prev;     /* of the channel */
 	struct shot *younger, *older; /* of a flow, by time of sending */
 	/* HTTP/1.1 */
@@ -59,19 +61,19 @@ struct channel {
 	struct volley *volley;
 	uint32_t index;
 	enum channel_state state;
-	bool spare;       /* carries nothing but the bytes that wake the peer */
-	bool used;        /* has carried an exchange */
-	bool leaving;     /* the peer has said that it takes no more (GOAWAY) */
+	bool spare;               /* carries nothing but the bytes that wake the peer */
+	bool used;                /* has carried an exchange */
+	bool leaving;             /* the peer has said that it takes no more (GOAWAY) */
 	enum volley_class failed; /* CLOSED: why; VOLLEY_ANSWERED = for no failure */
 	int native;
-	int64_t retry_ns;     /* of a flow: not opened before */
+	int64_t retry_ns;                 /* of a flow: not opened before */
 	uint64_t counted_out, counted_in; /* of the wire's bytes, those in the volley's totals */
 	uint32_t shots_len;
 	struct shot *shots;
 	struct shot warm;
 	struct volley_outcome warm_outcome;
-	struct reply reply; /* HTTP/1.1 */
-	struct h2 *h2;      /* HTTP/2; owned */
+	struct reply reply;        /* HTTP/1.1 */
+	struct h2 *h2;             /* HTTP/2; owned */
 	struct channel *next_free; /* of a flow */
 	bool is_free;
 	bool marked; /* while counting */
@@ -146,9 +148,8 @@ PAWL_MUST_CHECK enum pawl_status pawl__volley_turn(struct volley *v, int64_t unt
 PAWL_MUST_CHECK enum pawl_status pawl__volley_grow(struct volley *v, uint32_t len,
                                                    struct pawl_error *err);
 /* Can the request be sent as it is? */
-PAWL_MUST_CHECK enum pawl_status pawl__volley_check(const struct volley *v,
-                                                    const struct volley_request *r,
-                                                    struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status
+pawl__volley_check(const struct volley *v, const struct volley_request *r, struct pawl_error *err);
 /* Open the channels [0, len) that are not, a few at a time; wait for them until the deadline. */
 PAWL_MUST_CHECK enum pawl_status pawl__volley_open(struct volley *v, uint32_t len,
                                                    struct pawl_error *err);

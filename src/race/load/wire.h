@@ -46,14 +46,14 @@ struct wire;
 struct wire_env {
 	int epoll_fd;
 	const struct net_peer *peer;
-	char *host; /* not const for OpenSSL's sake; not changed */
-	SSL_CTX *tls;          /* NULL = plain */
+	char *host;   /* not const for OpenSSL's sake; not changed */
+	SSL_CTX *tls; /* NULL = plain */
 	bool insecure;
-	bool h2;               /* ALPN must say h2 */
+	bool h2;                 /* ALPN must say h2 */
 	int64_t real_to_mono_ns; /* of this turn: CLOCK_REALTIME - CLOCK_MONOTONIC */
-	int64_t now_ns;        /* of this turn */
-	uint64_t turn;         /* a look at what is ready; from 1 */
-	char *scratch;         /* 2 * WIRE_SCRATCH_LEN bytes */
+	int64_t now_ns;          /* of this turn */
+	uint64_t turn;           /* a look at what is ready; from 1 */
+	char *scratch;           /* 2 * WIRE_SCRATCH_LEN bytes */
 	void (*up)(struct wire *w);
 	/* kernel: at_ns is the kernel's time of arrival. */
 	void (*bytes)(struct wire *w, const char *data, size_t len, int64_t at_ns, bool kernel);
@@ -72,9 +72,9 @@ struct wire {
 	struct buf out;   /* from out_at on not taken by the kernel yet */
 	size_t out_at;
 	struct buf held;
-	int64_t first_sent_ns;  /* since it was last set to 0: the first send that took bytes */
-	uint64_t sent;          /* bytes taken by the kernel; with TLS, bytes of HTTP encrypted */
-	uint64_t received;      /* bytes of HTTP */
+	int64_t first_sent_ns; /* since it was last set to 0: the first send that took bytes */
+	uint64_t sent;         /* bytes taken by the kernel; with TLS, bytes of HTTP encrypted */
+	uint64_t received;     /* bytes of HTTP */
 };
 
 void pawl__wire_init(struct wire *w, struct wire_env *env);
@@ -93,7 +93,7 @@ PAWL_MUST_CHECK bool pawl__wire_hold(struct wire *w, const char *data, size_t le
 /* May call `end`. */
 void pawl__wire_flush(struct wire *w);
 /* Let go of what is held, by one send. The rest of what the kernel does not take goes the way of
- * put. What goes wrong here comes by `end` in the next turn: a release loop is not held up by it. */
+ * put. What goes wrong comes by `end` in the next turn: a release loop is not held up. */
 void pawl__wire_release(struct wire *w);
 
 /* All that was put is with the kernel. */

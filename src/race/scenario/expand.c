@@ -68,7 +68,8 @@ static bool query_fits(struct str s)
 		if (c < 0x20 || c >= 0x7f || strchr("'\"\\;$`", c) != NULL)
 			return false;
 	}
-	return memmem(s.ptr, s.len, "--", 2) == NULL && memmem(s.ptr, s.len, "/*", 2) == NULL;
+	return s.len == 0 ||
+	       (memmem(s.ptr, s.len, "--", 2) == NULL && memmem(s.ptr, s.len, "/*", 2) == NULL);
 }
 
 /* The text that fills the hole. mem: for numbers. */

@@ -143,7 +143,7 @@ static void judge_status(const struct judge *j, const struct expect *e, struct f
 /* ---- state ---- */
 
 static void matches(const struct judge *j, const struct expect *e, const struct asked *a,
-                    bool lenient, struct finding *f)
+                    struct finding *f)
 {
 	json_t *doc = json_loadb(a->body.ptr == NULL ? "" : a->body.ptr, a->body.len,
 	                         JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -158,8 +158,8 @@ static void matches(const struct judge *j, const struct expect *e, const struct 
 		bool ok = true;
 
 		pawl__buf_init_fixed(&why, mem, sizeof(mem));
-		if (pawl__match(m, &j->scope, pawl__pointer_get(doc, m->pointer), lenient, &ok,
-		                &why, &err) != PAWL_OK)
+		if (pawl__match(m, &j->scope, pawl__pointer_get(doc, m->pointer), &ok, &why,
+		                &err) != PAWL_OK)
 			failed(f, &err);
 		else if (!ok)
 			found(f, VERDICT_VIOLATED, "%.*s", (int)why.len, mem);
@@ -179,13 +179,13 @@ static void judge_get(const struct judge *j, const struct expect *e, struct find
 		return;
 	}
 	if (!pawl__status_accepted(&e->statuses, ANSWER_STATUS, a.status)) {
-		/* Asked for a status: that is the expectation. Not asked: it cannot be looked at. */
+		/* Asked for: that is the expectation. Not asked for: it cannot be looked at. */
 		found(f, e->statuses.len > 0 ? VERDICT_VIOLATED : VERDICT_ERROR,
 		      "it is answered with %d", a.status);
 		f->witness_len = pawl__pick_effects(j->ops, j->ops_len, f->witness);
 		return;
 	}
-	matches(j, e, &a, false, f);
+	matches(j, e, &a, f);
 }
 
 static void judge_store(const struct judge *j, const struct expect *e, struct finding *f)
@@ -196,7 +196,7 @@ static void judge_store(const struct judge *j, const struct expect *e, struct fi
 	if (j->store(j->data, &e->store, &a, &err) != PAWL_OK)
 		failed(f, &err);
 	else
-		matches(j, e, &a, true, f);
+		matches(j, e, &a, f);
 }
 
 /* ---- sums ---- */
@@ -231,7 +231,7 @@ static void sum_judge(const struct judge *j, const struct expect *e, const struc
 	else if (text == NULL)
 		found(f, VERDICT_ERROR, "out of memory");
 	else
-		matches(j, e, &a, false, f);
+		matches(j, e, &a, f);
 	free(text);
 	json_decref(v);
 }
@@ -287,7 +287,7 @@ static void values_free(struct values *v)
 static bool values_of(const struct judge *j, const struct expect *e, struct values *ret,
                       struct finding *f)
 {
-	uint32_t without = 0, cut = 0;
+	uint32_t without = 0, cut = 0, missing = 0;
 
 	*ret = (struct values){ .at = arena_array(j->arena, struct value, j->ops_len) };
 	if (ret->at == NULL) {
@@ -298,6 +298,8 @@ static bool values_of(const struct judge *j, const struct expect *e, struct valu
 		const struct race_op *op = &j->ops[i];
 		struct value *v = &ret->at[ret->len];
 
+		missing += op->class != VOLLEY_ANSWERED &&
+		           (e->of.len == 0 || str_eq(e->of, op->step->name));
 		if (!counts(e, op) || op->class != VOLLEY_ANSWERED)
 			continue;
 		*v = (struct value){ .op = i,
@@ -314,6 +316,10 @@ static bool values_of(const struct judge *j, const struct expect *e, struct valu
 		      (int)e->pointer.len, e->pointer.ptr);
 	else if (cut > 0)
 		found(f, VERDICT_INCONCLUSIVE, "%u answers are too long to be looked at", cut);
+	else if (missing > 0)
+		found(f, VERDICT_INCONCLUSIVE, "%u requests have no answer", missing);
+	else if (ret->len == 0)
+		found(f, VERDICT_INCONCLUSIVE, "there is no answer to look at");
 	return without == 0 && cut == 0;
 }
 
@@ -330,7 +336,7 @@ static void judge_answers(const struct judge *j, const struct expect *e, uint32_
 				      (int)e->pointer.len, e->pointer.ptr);
 		}
 		j->carried_sum[at] = s.whole;
-		if (f->verdict == VERDICT_HELD)
+		if (f->verdict == VERDICT_HELD) /* of a sum that lacks a part nothing can be said */
 			sum_judge(j, e, &s, f);
 	}
 	values_free(&v);

@@ -52,10 +52,10 @@ struct judge {
 /* i: the expectation's place. */
 void pawl__judge(const struct judge *j, const struct expect *e, uint32_t i, struct finding *ret);
 
-/* Whether v is as the match says. lenient: "5" is 5, as databases have it. Not PAWL_OK: the match
- * itself cannot be made. why: what was seen instead. */
+/* Whether v is as the match says. Not PAWL_OK: the match itself cannot be made. why: what was seen
+ * instead. */
 PAWL_MUST_CHECK enum pawl_status pawl__match(const struct match *m, const struct scope *scope,
-                                             const json_t *v, bool lenient, bool *ret_ok,
-                                             struct buf *why, struct pawl_error *err);
+                                             const json_t *v, bool *ret_ok, struct buf *why,
+                                             struct pawl_error *err);
 
 #endif /* PAWL_RACE_SCENARIO_JUDGE_H */

@@ -128,9 +128,10 @@ static enum pawl_status expected(const struct template *t, const struct scope *s
 	return st;
 }
 
-static bool holds(const struct match *m, const json_t *v, const json_t *want, const json_t *high,
-                  bool lenient)
+static bool holds(const struct match *m, const json_t *v, const json_t *want, const json_t *high)
 {
+	const bool lenient = m->lenient;
+
 	if (v == NULL)
 		return m->kind == MATCH_EXISTS && !m->exists;
 	switch (m->kind) {
@@ -202,7 +203,7 @@ static void explain(const struct match *m, const json_t *v, const json_t *want, 
 }
 
 enum pawl_status pawl__match(const struct match *m, const struct scope *scope, const json_t *v,
-                             bool lenient, bool *ret_ok, struct buf *why, struct pawl_error *err)
+                             bool *ret_ok, struct buf *why, struct pawl_error *err)
 {
 	json_t *want = NULL, *high = NULL;
 	enum pawl_status st = PAWL_OK;
@@ -212,7 +213,7 @@ enum pawl_status pawl__match(const struct match *m, const struct scope *scope, c
 	if (st == PAWL_OK && m->kind == MATCH_RANGE)
 		st = expected(&m->high, scope, &high, err);
 	if (st == PAWL_OK) {
-		*ret_ok = holds(m, v, want, high, lenient);
+		*ret_ok = holds(m, v, want, high);
 		if (!*ret_ok)
 			explain(m, v, want, high, why);
 	}

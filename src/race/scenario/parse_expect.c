@@ -360,6 +360,8 @@ static enum pawl_status expect_parse(struct parse *p, const struct tree *node, s
 	st = pawl__bind(p, node, "an expectation", form->members, form->len, e);
 	if (st == PAWL_OK && (form->kind == EXPECT_SQL || form->kind == EXPECT_REDIS))
 		st = store_of(p, node, e);
+	for (uint32_t i = 0; i < e->values.len; i++)
+		e->values.at[i].lenient = form->kind == EXPECT_SQL || form->kind == EXPECT_REDIS;
 	if (st == PAWL_OK && form->kind == EXPECT_SQL && e->values.len == 0)
 		st = pawl__tree_refuse(p->err, node, 0, "sql needs value or rows");
 	if (st == PAWL_OK && form->kind == EXPECT_GET && e->paths_len != 1)

@@ -139,8 +139,7 @@ static enum pawl_status capture_take(struct parse *p, const struct tree *v, stru
 	} else if (v->kind == TREE_SCALAR && pawl__pointer_valid(v->text)) {
 		c->pointer = v->text;
 	} else {
-		return pawl__bind_refuse(p, v,
-		                         "must be a JSON pointer such as /id, or header:NAME");
+		return pawl__bind_refuse(p, v, "must be a JSON pointer, or header:NAME");
 	}
 	step->captures_len++;
 	return pawl__names_capture(&p->s->names, v->key, p->owner, &c->index, p->err);
@@ -187,7 +186,8 @@ static enum pawl_status take_result(struct parse *p, const struct member *m, con
 	hole = arena_new(p->arena, struct hole);
 	if (hole == NULL)
 		return pawl__bind_nomem(p);
-	*hole = (struct hole){ .kind = HOLE_ANSWER, .use = USE_JSON, .bare = true, .text = v->text };
+	*hole = (struct hole){ .kind = HOLE_ANSWER, .use = USE_JSON, .text = v->text };
+	hole->bare = true;
 	*t = (struct template){ .holes = hole, .len = 1, .kinds = 1U << HOLE_ANSWER };
 	return PAWL_OK;
 }

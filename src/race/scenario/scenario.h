@@ -140,6 +140,7 @@ struct match {
 	struct str pointer;
 	struct template value, high; /* JSON; high: of MATCH_RANGE */
 	bool exists;                 /* MATCH_EXISTS */
+	bool lenient;                /* "5" is 5, as databases have it */
 };
 
 struct matches {

@@ -375,8 +375,8 @@ static enum pawl_status redis_ask(struct connection *c, const struct stores_ask 
                                   struct buf *out, struct pawl_error *err)
 {
 	const struct timeval timeout = { .tv_sec = (time_t)(ask->timeout_us / 1000000) + 1 };
-	const char **argv = calloc(ask->args_len, sizeof(*argv));
-	size_t *lens = calloc(ask->args_len, sizeof(*lens));
+	const char **argv = calloc(ask->args_len + 1, sizeof(*argv));
+	size_t *lens = calloc(ask->args_len + 1, sizeof(*lens));
 	redisReply *r = NULL;
 	enum pawl_status st = PAWL_OK;
 

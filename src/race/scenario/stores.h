@@ -3,7 +3,7 @@
  * race/scenario/stores - databases that a scenario looks into, beside its target: SQLite,
  * PostgreSQL, Redis. One connection to each, made when it is first asked.
  *
- *     sqlite:PATH   (must be there)     postgresql://...   redis://[[user]:password@]host[:port][/db]
+ *     sqlite:PATH (must be there), postgresql://..., redis://[[user]:password@]host[:port][/db]
  *
  * An answer is JSON: rows as a list of lists, a reply of Redis as it is. Errors never carry the URL
  * or the statement.

@@ -151,6 +151,7 @@ static enum pawl_status scalar_take(struct reader *r, const yaml_event_t *ev,
 	st = node_new(r, ev, &node, err);
 	if (st != PAWL_OK)
 		return st;
+	INVARIANT(node != NULL);
 	node->kind = TREE_SCALAR;
 	node->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	node->text = pawl__arena_str(r->arena, text);
@@ -175,6 +176,7 @@ static enum pawl_status open_take(struct reader *r, const yaml_event_t *ev, enum
 	st = node_new(r, ev, &node, err);
 	if (st != PAWL_OK)
 		return st;
+	INVARIANT(node != NULL);
 	node->kind = kind;
 	st = node_place(r, node, err);
 	if (st == PAWL_OK)

@@ -48,8 +48,10 @@ PAWL_MUST_CHECK enum pawl_status pawl__tree_parse(struct str yaml, struct arena 
 /* The member of that name; NULL = none. map is a TREE_MAP. */
 const struct tree *pawl__tree_member(const struct tree *map, struct str name);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a name cannot stand in parentheses */
 #define tree_each(it, node)                                                                        \
-	for (const struct tree *it = (node)->first; it != NULL; it = it->sibling)
+	for (const struct tree *it = (node)->first; (it) != NULL; it = (it)->sibling)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Sets err: "LINE:COLUMN: ...", at byte `at` of the node's text. Returns PAWL_E_CONFIG. What comes
  * of the file is cut and cleaned by pawl__tree_word first. */

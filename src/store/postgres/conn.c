@@ -244,34 +244,42 @@ static bool result_ok(const PGresult *r)
 	return t == PGRES_COMMAND_OK || t == PGRES_TUPLES_OK;
 }
 
+/* A statement that failed by itself, and not with its session: those behind it have not run. */
+static bool result_definite(const PGresult *r)
+{
+	const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	return severity != NULL && strcmp(severity, "ERROR") == 0;
+}
+
 static enum pawl_status collect(struct pg_conn *c, int64_t until_us, struct pawl_error *err)
 {
 	enum pawl_status st = PAWL_OK;
 	unsigned i = 0;
 
+	c->lost = true;
 	for (;;) {
 		PGresult *r = pg_next(c, until_us);
-		struct pg_slot *s;
 
-		if (r == NULL)
-			return st == PAWL_OK ? pg_lost(c, err) : (pawl__pg_close(c), st);
-		if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+		if (r == NULL && st == PAWL_OK)
+			return pg_lost(c, err);
+		if (r == NULL || PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+			c->lost = c->lost && r == NULL;
 			PQclear(r);
 			return st;
 		}
-		/* A FATAL of the server may come when nothing was asked. */
-		if (i == c->slots) {
-			if (st == PAWL_OK && !result_ok(r))
+		if (!result_ok(r)) {
+			c->lost = c->lost && !result_definite(r);
+			if (st == PAWL_OK)
 				st = pg_fail(c, r, err);
-			PQclear(r);
-			continue;
+			if (i < c->slots && c->slot[i].prepares)
+				c->has &= ~(UINT64_C(1) << c->slot[i].which);
 		}
-		s = &c->slot[i++];
-		s->res = r;
-		if (s->prepares && !result_ok(r))
-			c->has &= ~(UINT64_C(1) << s->which);
-		if (st == PAWL_OK && !result_ok(r))
-			st = pg_fail(c, r, err);
+		/* A FATAL of the server may come when nothing was asked. */
+		if (i < c->slots)
+			c->slot[i++].res = r;
+		else
+			PQclear(r);
 	}
 }
 
@@ -279,6 +287,7 @@ enum pawl_status pawl__pg_collect(struct pg_conn *c, int64_t wait_us, struct paw
 {
 	enum pawl_status st;
 
+	c->lost = false;
 	c->sent_us = pawl__clock_mono_us();
 	if (c->pg == NULL) {
 		st = pawl__error_set(err, PAWL_E_STORE_UNAVAILABLE,
@@ -286,14 +295,15 @@ enum pawl_status pawl__pg_collect(struct pg_conn *c, int64_t wait_us, struct paw
 	} else if (c->broken && PQstatus(c->pg) == CONNECTION_OK) {
 		pawl__pg_close(c); /* what was queued must not run in part */
 		st = pawl__error_set(err, PAWL_E_NOMEM, "the batch is over its memory limit");
-	} else if (c->broken || PQpipelineSync(c->pg) != 1) {
+	} else if (c->broken) {
+		st = pg_lost(c, err);
+	} else if (PQpipelineSync(c->pg) != 1) {
+		c->lost = true;
 		st = pg_lost(c, err);
 	} else {
 		st = collect(c, c->sent_us + wait_us, err);
-		if (c->pg != NULL && PQstatus(c->pg) != CONNECTION_OK)
+		if (c->lost || st == PAWL_E_STORE_UNAVAILABLE)
 			pawl__pg_close(c);
-		if (c->pg != NULL && st == PAWL_E_STORE_UNAVAILABLE && !c->named && c->has != 0)
-			pawl__pg_close(c); /* a pooler after all: begin anew without names */
 	}
 	c->seen_us = pawl__clock_mono_us();
 	c->read = true;
@@ -342,8 +352,8 @@ static enum pawl_status hello(struct pg_conn *c, const struct pg_url *url, struc
 	return st;
 }
 
-enum pawl_status pawl__pg_connect(struct pg_conn *c, const struct pg_url *url,
-                                  struct pg_hello *ret, struct pawl_error *err)
+enum pawl_status pawl__pg_connect(struct pg_conn *c, const struct pg_url *url, struct pg_hello *ret,
+                                  struct pawl_error *err)
 {
 	enum pawl_status st;
 

@@ -31,10 +31,10 @@
 #include "store/postgres/sql.h"
 #include "store/postgres/url.h"
 
-#define PG_SLOTS_MAX     48
-#define PG_WAIT_US       INT64_C(20000000) /* more than a lock is waited for, see sql.h */
-#define PG_WAIT_LONG_US  INT64_C(86400000000) /* of an audit */
-#define PG_VERSION_MIN   150000
+#define PG_SLOTS_MAX    48
+#define PG_WAIT_US      INT64_C(20000000)    /* more than a lock is waited for, see sql.h */
+#define PG_WAIT_LONG_US INT64_C(86400000000) /* of an audit */
+#define PG_VERSION_MIN  150000
 
 struct pg_slot {
 	PGresult *res;
@@ -47,10 +47,11 @@ struct pg_conn {
 	bool named;   /* prepared statements may be used */
 	uint64_t has; /* those that this connection has, by number */
 	bool broken;  /* queueing failed; the next collect says so */
+	bool lost;    /* in the last collect, before all was answered: what was done is not known */
 	int64_t sent_us, seen_us; /* mono: when the last round trip began and ended */
 	struct pg_slot slot[PG_SLOTS_MAX];
 	unsigned slots;
-	bool read; /* the slots' results are of the round trip before */
+	bool read;           /* the slots' results are of the round trip before */
 	struct pg_args args; /* for whoever queues the next statement */
 };
 
@@ -79,7 +80,8 @@ unsigned pawl__pg_send_bare(struct pg_conn *c, enum pg_sql which);
 unsigned pawl__pg_send_plain(struct pg_conn *c, const char *text);
 
 /* One round trip: send what is queued, read all results. The first failure, or PAWL_OK. c->pg is
- * NULL afterwards if the connection is gone. Results stay until the next send. */
+ * NULL afterwards if the connection is gone, and after E_STORE_UNAVAILABLE: the next one may lead
+ * to a server that is better off. Results stay until the next send. */
 PAWL_MUST_CHECK enum pawl_status pawl__pg_collect(struct pg_conn *c, int64_t wait_us,
                                                   struct pawl_error *err);
 

@@ -20,7 +20,7 @@
 static const char examine_sql[] =
 	"WITH set AS (SELECT current_setting('fsync') f, current_setting('full_page_writes') p,"
 	"   current_setting('synchronous_commit') c, current_setting('synchronous_standby_names') "
-        "s),"
+	"s),"
 	" act AS (SELECT pid, state, application_name LIKE 'pawl%' AS ours,"
 	"   extract(epoch FROM clock_timestamp() - xact_start) AS age"
 	"   FROM pg_stat_activity WHERE datname = current_database()"

@@ -3,19 +3,23 @@
  * What a batch has changed, queued as one statement for each kind of change, whatever the batch's
  * length. Nothing is sent yet but what does not fit libpq's buffer.
  */
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/error.h"
 #include "store/postgres/store.h"
 
 /* One kind of change of rows in the working set. */
 enum change {
-	ACCOUNT_NEW, ACCOUNT_OLD,
-	HOLD_NEW, HOLD_OLD,
-	ORDER_NEW, ORDER_OLD,
-	RECORD_NEW, RECORD_OLD, RECORD_GONE,
-	LEASE_NEW, LEASE_OLD,
+	ACCOUNT_NEW,
+	ACCOUNT_OLD,
+	HOLD_NEW,
+	HOLD_OLD,
+	ORDER_NEW,
+	ORDER_OLD,
+	RECORD_NEW,
+	RECORD_OLD,
+	RECORD_GONE,
+	LEASE_NEW,
+	LEASE_OLD,
 	NOTHING, /* made and taken back, or written elsewhere */
 	CHANGES = NOTHING
 };
@@ -156,7 +160,11 @@ static const struct {
 	uint32_t type[8];
 	void (*row)(struct flush *f, struct ws_entry *e);
 } changes[CHANGES] = {
-	[ACCOUNT_NEW] = { PG_ACCOUNT_ADD, false, 8, { I8, TX, TX, I8, I8, I8, I8, I8 }, row_account_new },
+	[ACCOUNT_NEW] = { PG_ACCOUNT_ADD,
+	                  false,
+	                  8,
+	                  { I8, TX, TX, I8, I8, I8, I8, I8 },
+	                  row_account_new },
 	[ACCOUNT_OLD] = { PG_ACCOUNT_SET, true, 6, { I8, I8, I8, I8, I8, I8 }, row_account_old },
 	[HOLD_NEW] = { PG_HOLD_ADD, false, 8, { I8, I8, I8, I8, I8, I8, I4, I8 }, row_hold_new },
 	[HOLD_OLD] = { PG_HOLD_SET, true, 4, { I8, I8, I4, I8 }, row_hold_old },
@@ -216,8 +224,7 @@ static enum pawl_status sort_changes(struct flush *f, struct pawl_error *err)
 		sum += n;
 	}
 	f->at = pawl__arena_alloc(f->ws->arena, sizeof(struct ws_entry *) * f->from[CHANGES]);
-	if (f->at == NULL ||
-	    f->s->made + f->from[ACCOUNT_NEW + 1] >= INT64_C(1) << PG_ACCOUNT_BITS)
+	if (f->at == NULL || f->s->made + f->from[ACCOUNT_NEW + 1] >= INT64_C(1) << PG_ACCOUNT_BITS)
 		return pawl__error_set(err, PAWL_E_NOMEM, "the batch is over its memory limit");
 	for (struct ws_entry *e = f->ws->first; e != NULL; e = e->next) {
 		const enum change c = change_of(e);
@@ -228,8 +235,7 @@ static enum pawl_status sort_changes(struct flush *f, struct pawl_error *err)
 			return pawl__error_set(err, PAWL_E_CORRUPT,
 			                       "a row is to be made that was there");
 		if (c == ACCOUNT_NEW)
-			e->row.account.number =
-				(f->s->block << PG_ACCOUNT_BITS) | ++f->s->made;
+			e->row.account.number = (f->s->block << PG_ACCOUNT_BITS) | ++f->s->made;
 		f->at[at[c]++] = e;
 	}
 	return PAWL_OK;
@@ -325,52 +331,23 @@ static void flush_stale(struct flush *f)
 	(void)pawl__pg_send(&f->s->conn, PG_ANSWER_STALE);
 }
 
-struct hashed {
-	unsigned char hash[PG_HASH_KEY_LEN];
-	const struct answer *answer;
-};
-
-static int hashed_order(const void *a, const void *b)
-{
-	return memcmp(a, b, PG_HASH_KEY_LEN);
-}
-
-/* In the order of the index that they go into: neighbours share its pages. */
-static struct hashed *hashes_sorted(struct flush *f)
-{
-	const uint32_t n = f->ws->answers.len;
-	struct hashed *h = arena_array(f->ws->arena, struct hashed, n);
-
-	for (uint32_t i = 0; h != NULL && i < n; i++) {
-		h[i].answer = &f->ws->answers.at[i]->row.answer;
-		pawl__pg_hash(f->s->sh, h[i].answer->caller, h[i].answer->key, h[i].hash);
-	}
-	if (h != NULL)
-		qsort(h, n, sizeof(*h), hashed_order);
-	return h;
-}
-
 static void flush_answers(struct flush *f)
 {
 	static const uint32_t type[] = { PG_UUID, TX, TX, PG_BYTEA, I4, I4, I8, I8, I8, TX, TX };
-	struct hashed *h;
+	unsigned char hash[PG_HASH_KEY_LEN];
 
 	if (f->ws->answers.len == 0)
 		return;
-	h = hashes_sorted(f);
-	if (h == NULL) {
-		f->ws->failed = true;
-		return;
-	}
 	flush_stale(f);
 	pawl__args_start(f->a);
 	pawl__args_i64(f->a, f->s->part);
 	for (unsigned i = 0; i < ARRAY_LEN(type); i++)
 		pawl__args_array(f->a, type[i]);
 	for (uint32_t i = 0; i < f->ws->answers.len; i++) {
-		const struct answer *w = h[i].answer;
+		const struct answer *w = &f->ws->answers.at[i]->row.answer;
 
-		args_put(f->a, 1, h[i].hash, sizeof(h[i].hash));
+		pawl__pg_hash(f->s->sh, w->caller, w->key, hash);
+		args_put(f->a, 1, hash, sizeof(hash));
 		args_put_str(f->a, 2, w->caller);
 		args_put_str(f->a, 3, w->key);
 		args_put(f->a, 4, w->fingerprint, FINGERPRINT_LEN);
@@ -390,9 +367,9 @@ static void flush_lane(struct flush *f)
 	struct pg_store *s = f->s;
 	const struct pg_counts *n = &s->counts;
 	const int64_t values[] = {
-		s->lane,          s->next_revision, s->next_answers, s->next_high_water_us,
-		n->accounts,      n->holds_live,    n->orders,       n->records,
-		n->events,        n->jobs,
+		s->lane,     s->next_revision, s->next_answers, s->next_high_water_us,
+		n->accounts, n->holds_live,    n->orders,       n->records,
+		n->events,   n->jobs,
 	};
 
 	pawl__args_start(f->a);
@@ -431,7 +408,5 @@ enum pawl_status pawl__pg_flush(struct pg_store *s, struct ws *ws, struct pawl_e
 	s->next_answers = ws->answers_seq - s->answers_base;
 	s->next_high_water_us = ws->now_us;
 	flush_lane(&f);
-	if (ws->failed)
-		return pawl__error_set(err, PAWL_E_NOMEM, "the batch is over its memory limit");
 	return PAWL_OK;
 }

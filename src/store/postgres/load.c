@@ -269,8 +269,7 @@ static enum pawl_status fill_answers(struct ws *ws, const struct pg_rows *rows,
 	const PGresult *r = rows->answers;
 
 	for (int i = 0; i < PQntuples(r); i++) {
-		struct ws_entry *e =
-			pawl__ws_want_answer(ws, pg_str(r, i, 2), pg_str(r, i, 3));
+		struct ws_entry *e = pawl__ws_want_answer(ws, pg_str(r, i, 2), pg_str(r, i, 3));
 		const bool expired = pg_i64(r, i, 9) <= ws->now_us - rows->retention_us;
 
 		if (e == NULL)
@@ -396,16 +395,20 @@ static void ask_all(struct pg_store *s, const struct pg_wanted *w, struct asked 
  * one that was drawn here last, nobody has got a revision in between, and ours go on where they
  * stood; else they go on at the start of the block.
  */
-static void drawn(struct pg_store *s, struct ws *ws, unsigned slot)
+static enum pawl_status drawn(struct pg_store *s, struct ws *ws, unsigned slot,
+                              struct pawl_error *err)
 {
 	const PGresult *r = pg_res(&s->conn, slot);
 	const int64_t block = pg_i64(r, 0, 0), high_water_us = pg_i64(r, 0, 1);
 
 	if (s->block == PG_BLOCK_UNKNOWN || block != s->block + 1) {
-		if (ws->revision < block * PG_BLOCK)
-			ws->revision = block * PG_BLOCK;
-		if (s->revision < block * PG_BLOCK)
-			s->revision = block * PG_BLOCK;
+		if (s->revision > block * PG_BLOCK) {
+			/* A standby that had not got all has become the primary. Begin as new. */
+			s->lane = 0;
+			return pawl__error_set(err, PAWL_E_SERIALIZE, "the server has gone back");
+		}
+		ws->revision = block * PG_BLOCK;
+		s->revision = block * PG_BLOCK;
 	}
 	s->block = block;
 	s->limit = block * PG_BLOCK + PG_BLOCK - 1;
@@ -415,6 +418,7 @@ static void drawn(struct pg_store *s, struct ws *ws, unsigned slot)
 		ws->now_us = high_water_us;
 	pawl__pg_high_water(s->sh, high_water_us);
 	pawl__pg_clock_set(s->sh, &s->conn, pg_i64(r, 0, 2));
+	return PAWL_OK;
 }
 
 static const PGresult *result(const struct pg_store *s, int slot)
@@ -474,9 +478,10 @@ static enum pawl_status lock_gaps(struct pg_store *s, struct ws *ws, struct pawl
 	look = pawl__pg_send(&s->conn, PG_GAPS_LOOK);
 	draw = pawl__pg_send_bare(&s->conn, PG_DRAW);
 	st = pawl__pg_collect(&s->conn, PG_WAIT_US, err);
+	if (st == PAWL_OK)
+		st = drawn(s, ws, draw, err);
 	if (st != PAWL_OK)
 		return st;
-	drawn(s, ws, draw);
 	if (pg_i64(pg_res(&s->conn, look), 0, 0) > 0)
 		return pawl__error_set(err, PAWL_E_SERIALIZE, "a row was made meanwhile");
 	return PAWL_OK;
@@ -494,9 +499,10 @@ enum pawl_status pawl__pg_load(struct pg_store *s, struct ws *ws, struct pawl_er
 	st = pawl__pg_collect(&s->conn, PG_WAIT_US, err);
 	if (st == PAWL_OK)
 		st = lane_locked(s, q.lane, err);
+	if (st == PAWL_OK)
+		st = drawn(s, ws, (unsigned)q.draw, err);
 	if (st != PAWL_OK)
 		return st;
-	drawn(s, ws, (unsigned)q.draw);
 	if (w.first == NULL) /* a revision is all that was wanted */
 		return PAWL_OK;
 	rows = (struct pg_rows){

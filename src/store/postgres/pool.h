@@ -18,9 +18,9 @@
 #include "store/postgres/conn.h"
 #include "store/postgres/schema.h"
 
-#define PG_POOL_WAIT_US      INT64_C(2000000)
-#define PG_POOL_MAX_DEFAULT  25u
-#define PG_POOL_MAX          1000u
+#define PG_POOL_WAIT_US     INT64_C(2000000)
+#define PG_POOL_MAX_DEFAULT 25u
+#define PG_POOL_MAX         1000u
 
 struct pg_reader {
 	struct pg_reader *next;
@@ -39,7 +39,7 @@ struct pg_shared {
 	_Atomic int64_t high_water_us; /* the greatest that was seen */
 	_Atomic int64_t commits;
 	_Atomic int64_t holds, held_us, held_max_us; /* of connections: see pawl__pg_held */
-	pthread_mutex_t mu; /* guards what follows */
+	pthread_mutex_t mu;                          /* guards what follows */
 	pthread_cond_t free;
 	struct pg_reader *idle;
 	uint32_t writers; /* connections kept for them */

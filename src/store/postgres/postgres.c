@@ -132,7 +132,6 @@ static enum pawl_status op_commit(struct store *base, struct pawl_error *err)
 {
 	struct pg_store *s = pg_of(base);
 	struct pg_conn *c = &s->conn;
-	const bool whole = c->pg != NULL && !c->broken;
 	const unsigned slot = pawl__pg_send_bare(c, PG_COMMIT);
 	enum pawl_status st = pawl__pg_collect(c, PG_WAIT_US, err);
 
@@ -147,8 +146,7 @@ static enum pawl_status op_commit(struct store *base, struct pawl_error *err)
 		return PAWL_OK;
 	}
 	/* The COMMIT may have been read, though no answer came. */
-	if (whole && c->pg == NULL &&
-	    (st == PAWL_E_STORE_UNAVAILABLE || st == PAWL_E_NOMEM)) {
+	if (c->lost) {
 		s->block = PG_BLOCK_UNKNOWN;
 		if (err != NULL)
 			err->status = PAWL_E_OUTCOME_UNKNOWN;

@@ -170,7 +170,8 @@ enum pawl_status pawl__pg_due(struct pg_shared *sh, int64_t now_us, struct arena
 
 static void stats_fill(struct store_stats *s, const PGresult *r)
 {
-	const struct str version = pg_str(r, 0, 8), commit = pg_str(r, 0, 9), fsync = pg_str(r, 0, 10);
+	const struct str version = pg_str(r, 0, 8), commit = pg_str(r, 0, 9),
+			 fsync = pg_str(r, 0, 10);
 	const bool standby = pg_str(r, 0, 11).len > 0;
 
 	*s = (struct store_stats){

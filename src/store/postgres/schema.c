@@ -239,7 +239,11 @@ static enum pawl_status version_get(struct pg_conn *c, int64_t *ret,
 	enum pawl_status st;
 
 	*ret = 0;
-	st = run(c, "SELECT 1 WHERE to_regclass('pawl.meta') IS NOT NULL", err);
+	/* Not to_regclass: it may remember what was before the lock was waited for. */
+	st = run(c,
+	         "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+	         " WHERE n.nspname = 'pawl' AND c.relname = 'meta'",
+	         err);
 	if (st != PAWL_OK || PQntuples(pg_res(c, 0)) == 0)
 		return st;
 	st = run(c, "SELECT version::bigint, hash_key FROM pawl.meta", err);
@@ -288,9 +292,7 @@ static enum pawl_status upgrade(struct pg_conn *c, unsigned char ret_hash_key[PG
  * number which has not come yet would stay hidden until it has. */
 static enum pawl_status events_adopt(struct pg_conn *c, struct pawl_error *err)
 {
-	return run(c,
-	           "UPDATE pawl.event SET xid = '3' WHERE xid > pg_current_xact_id()",
-	           err);
+	return run(c, "UPDATE pawl.event SET xid = '3' WHERE xid > pg_current_xact_id()", err);
 }
 
 enum pawl_status pawl__pg_schema(struct pg_conn *c, bool read_only,

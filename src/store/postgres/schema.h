@@ -22,7 +22,7 @@
 /* New accounts are numbered from the block, too. */
 #define PG_ACCOUNT_BITS 20
 
-#define PG_GAPS 16384 /* rows of pawl.gap */
+#define PG_GAPS         16384 /* rows of pawl.gap */
 
 /* Bring the database up to PG_SCHEMA_VERSION. E_SCHEMA: it is newer, or the schema `pawl` is
  * another program's. read_only: only look; an older one is E_SCHEMA, too. */

@@ -29,20 +29,20 @@ struct pg_store {
 	bool first;
 	struct pg_conn conn;
 	/* the lane's row */
-	int64_t lane, owner; /* 0: not yet */
-	int64_t revision;    /* the latest that it committed */
-	int64_t answers;     /* that it committed, as in its row */
+	int64_t lane, owner;  /* 0: not yet */
+	int64_t revision;     /* the latest that it committed */
+	int64_t answers;      /* that it committed, as in its row */
 	int64_t answers_base; /* of the other lanes, when this one was made */
-	int64_t block; /* drawn last */
-	int64_t upkeep_us; /* look after the parts of answers from this high-water mark on */
-	bool draw_early; /* a batch that loads nothing needs a revision, too */
+	int64_t block;        /* drawn last */
+	int64_t upkeep_us;    /* look after the parts of answers from this high-water mark on */
+	bool draw_early;      /* a batch that loads nothing needs a revision, too */
 	/* the open transaction */
-	bool sent;   /* it has begun on the server */
+	bool sent;        /* it has begun on the server */
 	int64_t begun_us; /* mono: then */
-	bool loaded; /* its revision is drawn under its locks */
-	int64_t limit; /* the last revision that it may use */
-	int64_t part;          /* of answers, until it ends */
-	int64_t made;          /* accounts that it has numbered */
+	bool loaded;      /* its revision is drawn under its locks */
+	int64_t limit;    /* the last revision that it may use */
+	int64_t part;     /* of answers, until it ends */
+	int64_t made;     /* accounts that it has numbered */
 	struct pg_counts counts;
 	uint64_t gap[PG_GAPS / 64]; /* slots that it has locked */
 	bool gaps;                  /* any */

@@ -42,7 +42,8 @@
 static const char *const lane_open_sql[] = {
 	"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
 	"SELECT last_value, is_called::integer::bigint FROM pawl.revision",
-	"SELECT count(*), max(revision) FROM (SELECT revision FROM pawl.lane FOR UPDATE SKIP LOCKED) l",
+	"SELECT count(*), max(revision) FROM (SELECT revision FROM pawl.lane FOR UPDATE SKIP "
+	"LOCKED) l",
 	"SELECT count(*), max(revision), sum(answers)::bigint, max(high_water_us) FROM pawl.lane",
 	FOLD("SELECT id FROM pawl.lane WHERE seen < clock_timestamp() - interval '" LANE_DAYS
 	     " days' FOR UPDATE SKIP LOCKED"),
@@ -62,7 +63,7 @@ enum pawl_status pawl__pg_lane_open(struct pg_store *s, struct pawl_error *err)
 	               "INSERT INTO pawl.lane (owner) VALUES (%" PRId64 ") RETURNING id", owner);
 	for (size_t i = 0; i < ARRAY_LEN(lane_open_sql); i++)
 		slot[i] = pawl__pg_send_plain(&s->conn,
-		                             lane_open_sql[i] == NULL ? sql : lane_open_sql[i]);
+		                              lane_open_sql[i] == NULL ? sql : lane_open_sql[i]);
 	st = pawl__pg_collect(&s->conn, PG_WAIT_US, err);
 	if (st != PAWL_OK) {
 		pawl__pg_close(&s->conn);

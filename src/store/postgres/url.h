@@ -26,7 +26,7 @@
 enum pg_prepare { PG_PREPARE_AUTO, PG_PREPARE_ON, PG_PREPARE_OFF };
 
 struct pg_url {
-	void *options; /* owned: libpq's list of what the URL says */
+	void *options;                          /* owned: libpq's list of what the URL says */
 	const char *keyword[PG_PARAMS_MAX + 1]; /* NULL-terminated, into options or static */
 	const char *value[PG_PARAMS_MAX + 1];
 	bool unsafe_durability;

@@ -156,7 +156,7 @@ static const struct {
 	{ { "serv" }, CLI_USAGE, "unknown command serv; did you mean serve?" },
 	{ { "vreify" }, CLI_USAGE, "did you mean verify?" },
 	{ { "frobnicate" }, CLI_USAGE, "unknown command frobnicate; see pawl help" },
-	{ { "race", "list" }, CLI_USAGE, "unknown command race" },
+	{ { "raze", "list" }, CLI_USAGE, "unknown command raze; did you mean race?" },
 	{ { "lock" }, CLI_USAGE, "unknown command lock" },
 	{ { "--json", "demo" }, CLI_USAGE, "a command comes first" },
 	{ { "serve", "--lisen", "x" }, CLI_USAGE, "--lisen; did you mean --listen?" },

@@ -502,11 +502,14 @@ static void test_limits__text_of_a_value(void **state)
 	assert_non_null(text);
 	memset(text, 'x', len + 16);
 	memcpy(text, head, sizeof(head) - 1);
-	memcpy(text + len, "\"}", 2);
+	text[len] = '"';
+	text[len + 1] = '}';
 	assert_int_equal(read_as(text, len + 2, HISTORY_AUTO, &h, &err), PAWL_OK);
 	assert_int_equal(history_text(h, h->mop_val[0]).len, HISTORY_TEXT_MAX);
 	pawl__history_free(h);
-	memcpy(text + len, "x\"}", 3);
+	text[len] = 'x';
+	text[len + 1] = '"';
+	text[len + 2] = '}';
 	h = NULL;
 	assert_int_equal(read_as(text, len + 3, HISTORY_AUTO, &h, &err), PAWL_E_TOO_LARGE);
 	assert_null(h);

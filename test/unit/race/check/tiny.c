@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "race/check/linear_text.h"
 
 uint32_t tiny_text_append(uint32_t text, uint32_t piece)
 {
@@ -72,13 +71,12 @@ static bool order_from(const struct tiny *t, uint32_t done, const uint32_t *cell
 		uint32_t next[TINY_CELLS];
 		bool fits = true;
 
-		if ((done >> i & 1) != 0 || t->op[i].inv > first_ret ||
-		    t->op[i].ret < last_inv)
+		if ((done >> i & 1) != 0 || t->op[i].inv > first_ret || t->op[i].ret < last_inv)
 			continue;
 		memcpy(next, cells, sizeof(next));
 		for (k = 0; k < t->op[i].steps && fits; k++)
 			fits = step_do(&t->op[i].step[k], next);
-		if (fits && order_from(t, done | 1u << i, next))
+		if (fits && order_from(t, done | 1U << i, next))
 			return true;
 	}
 	return false;
@@ -217,44 +215,53 @@ static uint32_t text_put(struct lin_text *texts, char (*bytes)[16], uint32_t *us
 	return pawl__lin_text_put(texts, (struct str){ at, len });
 }
 
-enum lin_verdict tiny_search(struct lin_search *s, const struct tiny *t, unsigned reductions)
+void tiny_build(struct tiny_built *b, const struct tiny *t)
 {
-	struct lin_text texts;
-	char bytes[TINY_OPS * TINY_STEPS][16];
-	struct lin_step steps[TINY_OPS * TINY_STEPS];
-	struct lin_op ops[TINY_OPS];
-	uint32_t initial[TINY_CELLS], used = 0, n = 0, i, k;
-	const struct lin_limits limits = { .steps_max = LIN_STEPS_MAX,
-		                           .bytes_max = LIN_BYTES_MAX,
-		                           .reductions = reductions };
-	const struct lin_problem p = { .ops = ops,
-		                       .steps = steps,
-		                       .events = t->event,
-		                       .initial = initial,
-		                       .texts = t->texts ? &texts : NULL,
-		                       .ops_len = t->ops,
-		                       .events_len = t->events,
-		                       .cells = t->cells,
-		                       .initial_len = 1 };
-	struct lin_result r;
-	struct pawl_error err;
+	uint32_t used = 0, n = 0, i, k;
 
-	pawl__lin_text_init(&texts);
+	pawl__lin_text_init(&b->texts);
 	for (i = 0; i < t->ops; i++) {
-		ops[i] = (struct lin_op){ .first = n, .count = t->op[i].steps,
-			                  .crashed = t->op[i].crashed,
-			                  .optional = t->op[i].optional };
+		b->ops[i] = (struct lin_op){ .first = n,
+			                     .count = t->op[i].steps,
+			                     .crashed = t->op[i].crashed,
+			                     .optional = t->op[i].optional };
 		for (k = 0; k < t->op[i].steps; k++) {
-			steps[n] = t->op[i].step[k];
+			b->steps[n] = t->op[i].step[k];
 			if (t->texts)
-				steps[n].a = text_put(&texts, bytes, &used, steps[n].a);
+				b->steps[n].a = text_put(&b->texts, b->bytes, &used, b->steps[n].a);
 			n++;
 		}
 	}
 	for (i = 0; i < t->cells; i++)
-		initial[i] = t->texts ? 0 : t->initial[i];
-	INVARIANT(pawl__lin_search_run(s, &p, &limits, &r, &err) == PAWL_OK);
-	pawl__lin_text_deinit(&texts);
+		b->initial[i] = t->texts ? 0 : t->initial[i];
+	b->p = (struct lin_problem){ .ops = b->ops,
+		                     .steps = b->steps,
+		                     .events = t->event,
+		                     .initial = b->initial,
+		                     .texts = t->texts ? &b->texts : NULL,
+		                     .ops_len = t->ops,
+		                     .events_len = t->events,
+		                     .cells = t->cells,
+		                     .initial_len = 1 };
+}
+
+void tiny_unbuild(struct tiny_built *b)
+{
+	pawl__lin_text_deinit(&b->texts);
+}
+
+enum lin_verdict tiny_search(struct lin_search *s, const struct tiny *t, unsigned reductions)
+{
+	const struct lin_limits limits = { .steps_max = LIN_STEPS_MAX,
+		                           .bytes_max = LIN_BYTES_MAX,
+		                           .reductions = reductions };
+	struct tiny_built b;
+	struct lin_result r;
+	struct pawl_error err;
+
+	tiny_build(&b, t);
+	INVARIANT(pawl__lin_search_run(s, &b.p, &limits, &r, &err) == PAWL_OK);
+	tiny_unbuild(&b);
 	return r.verdict;
 }
 
@@ -268,7 +275,8 @@ void tiny_print(const struct tiny *t)
 		for (k = 0; k < t->op[i].steps; k++) {
 			const struct lin_step *st = &t->op[i].step[k];
 
-			fprintf(stderr, " %s c%u %d %u", names[st->kind], st->cell, (int)st->a, st->b);
+			fprintf(stderr, " %s c%u %d %u", names[st->kind], st->cell, (int)st->a,
+			        st->b);
 		}
 		fputc('\n', stderr);
 	}

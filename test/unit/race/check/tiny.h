@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "race/check/linear.h"
+#include "race/check/linear_text.h"
 
 #define TINY_OPS   8
 #define TINY_STEPS 3 /* of an operation */
@@ -46,7 +47,7 @@ enum tiny_shape {
 };
 
 /* A text over the letters a, b, c: digits 1 to 3 to the base 4, after a leading 1. */
-#define TINY_EMPTY 1u
+#define TINY_EMPTY 1U
 uint32_t tiny_text_append(uint32_t text, uint32_t piece);
 
 /* Fill inv and ret from the events. */
@@ -60,6 +61,19 @@ void tiny_options(struct tiny *t, struct rng *rng);
 
 /* Whether some order explains every answer: all of them are tried. */
 bool tiny_judge(const struct tiny *t);
+
+/* The history as a problem for the search. The problem borrows from here; do not move it. */
+struct tiny_built {
+	struct lin_problem p;
+	struct lin_text texts;
+	char bytes[TINY_OPS * TINY_STEPS][16];
+	struct lin_step steps[TINY_OPS * TINY_STEPS];
+	struct lin_op ops[TINY_OPS];
+	uint32_t initial[TINY_CELLS];
+};
+
+void tiny_build(struct tiny_built *b, const struct tiny *t);
+void tiny_unbuild(struct tiny_built *b);
 
 /* What the search says. */
 enum lin_verdict tiny_search(struct lin_search *s, const struct tiny *t, unsigned reductions);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,23 +28,24 @@
 #include "base/clock.h"
 #include "race/load/load.h"
 
-#define MS              INT64_C(1000000)
-#define GENEROUS_NS     (20000 * MS) /* only a hang reaches it */
-#define PEER_CONNS_MAX  512
-#define DRIP_PAUSE_US   2000
+#define MS             INT64_C(1000000)
+#define GENEROUS_NS    (20000 * MS) /* only a hang reaches it */
+#define PEER_CONNS_MAX 512
+#define DRIP_PAUSE_MS  2
 
 /* In this order, what is not set is left out. */
 struct act {
 	size_t early_len; /* read that many bytes .. */
 	struct str early; /* .. and send this before the request is complete */
 	bool early_reset; /* .. and reset */
+	size_t more_len;  /* read that many bytes */
 	bool requests;    /* read a whole request (to its empty line and Content-Length) */
 	struct str send;
-	size_t repeat;    /* send it that many times more */
-	struct str drip;  /* byte by byte, with pauses, for ever again */
-	bool hang;        /* nothing more until the other end goes */
-	bool reset;       /* the end is a reset */
-	bool again;       /* keep-alive: from `requests` on, until the other end goes */
+	size_t repeat;   /* send it that many times more */
+	struct str drip; /* byte by byte, with pauses, for ever again */
+	bool hang;       /* nothing more until the other end goes */
+	bool reset;      /* the end is a reset */
+	bool again;      /* keep-alive: from `requests` on, until the other end goes */
 };
 
 struct peer {
@@ -101,7 +103,7 @@ static inline bool peer_request(struct peer *p, int fd)
 		length = end == NULL ? NULL : strcasestr(in, "\ncontent-length:");
 		if (end != NULL &&
 		    len >= (size_t)(end - in) + 4 +
-		                   (length == NULL ? 0 : strtoul(length + 16, NULL, 10)))
+		                    (length == NULL ? 0 : strtoul(length + 16, NULL, 10)))
 			return true;
 		n = len + 1 < sizeof(in) ? peer_read(p, fd, in + len, sizeof(in) - 1 - len) : 0;
 		if (n == 0)
@@ -115,8 +117,20 @@ static inline void peer_drip(struct peer *p, int fd, struct str s)
 	for (size_t i = 0; !p->stop; i = i + 1 == s.len ? 0 : i + 1) {
 		if (!peer_write(p, fd, (struct str){ s.ptr + i, 1 }))
 			return;
-		(void)usleep(DRIP_PAUSE_US);
+		(void)poll(NULL, 0, DRIP_PAUSE_MS);
 	}
+}
+
+static inline bool peer_drop(struct peer *p, int fd, size_t len)
+{
+	char drop[4096];
+
+	for (size_t got = 0, n; got < len; got += n) {
+		n = peer_read(p, fd, drop, len - got < sizeof(drop) ? len - got : sizeof(drop));
+		if (n == 0)
+			return false;
+	}
+	return true;
 }
 
 static inline void peer_serve(struct peer *p, int fd)
@@ -124,14 +138,8 @@ static inline void peer_serve(struct peer *p, int fd)
 	const struct act *a = &p->act;
 	char drop[4096];
 
-	for (size_t got = 0; got < a->early_len;) {
-		const size_t n = peer_read(p, fd, drop, a->early_len - got);
-
-		if (n == 0)
-			return;
-		got += n;
-	}
-	if (!peer_write(p, fd, a->early) || a->early_reset)
+	if (!peer_drop(p, fd, a->early_len) || !peer_write(p, fd, a->early) || a->early_reset ||
+	    !peer_drop(p, fd, a->more_len))
 		return;
 	do {
 		if (a->requests && !peer_request(p, fd))
@@ -267,8 +275,9 @@ static inline void fire(struct volley *v, struct volley_plan *plan, size_t len,
 static inline void assert_class(const struct volley_outcome *o, enum volley_class want)
 {
 	if (o->class != want)
-		fail_msg("got %s (status %d, native %d), want %s", pawl__volley_class_name(o->class),
-		         o->status, o->native, pawl__volley_class_name(want));
+		fail_msg("got %s (status %d, native %d), want %s",
+		         pawl__volley_class_name(o->class), o->status, o->native,
+		         pawl__volley_class_name(want));
 }
 
 #endif /* TEST_LOAD_HARNESS_H */

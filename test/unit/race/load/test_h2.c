@@ -2,6 +2,8 @@
 /* HTTP/2: the final frames in one read() of the other end, and what a peer may do instead. */
 #include "harness.h"
 
+#include <sys/resource.h>
+
 #include "stamp_server.h"
 
 #define STAMPS 4096
@@ -242,18 +244,20 @@ static void protocol_of(const char *scheme, uint16_t port, struct volley_config 
 static void test_fire__no_h2_at_all(void **state)
 {
 	const struct act says_400 = {
-		.early_len = 24, .early = STR("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+		.early_len = 24,
+		.early = STR("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
 		.hang = true
 	};
 	const struct act says_nothing = { .early_len = 24 };
 	uint16_t port;
-	struct stamp_server *s =
-		server(&(struct stamp_config){ .cert_file = cert, .key_file = key, .only_http1 = true },
-	               &port);
+	struct stamp_server *s = server(
+		&(struct stamp_config){ .cert_file = cert, .key_file = key, .only_http1 = true },
+		&port);
 	struct peer *p = peer_open(&says_400), *q = peer_open(&says_nothing);
 
 	(void)state;
-	protocol_of("https", port, (struct volley_config){ .proto = VOLLEY_HTTP2, .ca_file = cert });
+	protocol_of("https", port,
+	            (struct volley_config){ .proto = VOLLEY_HTTP2, .ca_file = cert });
 	protocol_of("http", p->port, (struct volley_config){ .proto = VOLLEY_HTTP2 });
 	protocol_of("http", q->port, (struct volley_config){ .proto = VOLLEY_HTTP2 });
 	stamp_server_stop(s);
@@ -343,6 +347,47 @@ static void test_fire__h2_large_bodies(void **state)
 	stamp_server_stop(s);
 }
 
+#define MANY 2000
+
+/* Both ends are in this process. */
+static void test_fire__two_thousand_connections_on_one_thread(void **state)
+{
+	static struct volley_request requests[MANY];
+	const struct volley_config config = { 0 };
+	struct volley_plan plan = { .requests = requests, .len = MANY };
+	struct volley_result r = { 0 };
+	struct rlimit limit;
+	struct stamp_server *s;
+	struct volley *v;
+	uint64_t in, out;
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_max < 2 * MANY + 200) {
+		print_message("skipped: this process may not open %d files\n", 2 * MANY + 200);
+		skip();
+	}
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (size_t i = 0; i < MANY; i++)
+		requests[i] = (struct volley_request){ .conn = (uint32_t)(MANY - 1 - i),
+			                               .method = STR("GET"),
+			                               .target = STR("/") };
+	s = server(&(struct stamp_config){ 0 }, &port);
+	v = volley_to("http", port, &config);
+	fire(v, &plan, MANY, &r);
+	assert_int_equal(r.counts[VOLLEY_ANSWERED], MANY);
+	assert_int_equal(r.conns_used, MANY);
+	assert_int_equal(r.outcomes[0].conn, MANY - 1);
+	stamp_server_bytes(s, &in, &out);
+	assert_int_equal(r.bytes_out, in);
+	assert_int_equal(r.bytes_in, out);
+	pawl__volley_result_free(&r);
+	pawl__volley_free(v);
+	stamp_server_stop(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_fire__tls_certificate_is_judged),
 		cmocka_unit_test(test_new__ca_file_that_is_none_is_refused),
 		cmocka_unit_test(test_fire__h2_large_bodies),
+		cmocka_unit_test(test_fire__two_thousand_connections_on_one_thread),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -2,8 +2,8 @@
 /* The HTTP/1.1 side of the load generator, against peers that behave as they should not. */
 #include "harness.h"
 
-#define OK_LENGTH  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
-#define CLIENTS    4
+#define OK_LENGTH "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
+#define CLIENTS   4
 
 /* What a peer does, and what must come of it. */
 struct row {
@@ -47,14 +47,14 @@ static const struct row rows[] = {
 	  .body = "a" },
 	{ .name = "100 and 103 first",
 	  .act = { .requests = true,
-	           .send = STR("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n"
-	                       OK_LENGTH) },
+	           .send = STR("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: "
+	                       "b\r\n\r\n" OK_LENGTH) },
 	  .class = VOLLEY_ANSWERED,
 	  .status = 200,
 	  .body = "{}",
 	  .interim = 2 },
 	{ .name = "204",
-	  .act = { .requests = true, .send = STR("HTTP/1.1 204 No Content\r\n\r\n"), .again = true },
+	  .act = { .requests = true, .send = STR("HTTP/1.1 204 None\r\n\r\n"), .again = true },
 	  .class = VOLLEY_ANSWERED,
 	  .status = 204,
 	  .body = "" },
@@ -72,7 +72,9 @@ static const struct row rows[] = {
 	  .class = VOLLEY_ANSWERED,
 	  .status = 302,
 	  .body = "" },
-	{ .name = "hang", .act = { .requests = true, .hang = true }, .class = VOLLEY_TIMEOUT,
+	{ .name = "hang",
+	  .act = { .requests = true, .hang = true },
+	  .class = VOLLEY_TIMEOUT,
 	  .answer_ns = 60 * MS },
 	{ .name = "slow drip of a head",
 	  .act = { .requests = true, .send = STR("HTTP/1.1 200 OK\r\nA: "), .drip = STR("b") },
@@ -85,7 +87,8 @@ static const struct row rows[] = {
 	  .class = VOLLEY_DRIP,
 	  .status = 200,
 	  .answer_ns = 60 * MS },
-	{ .name = "reset before the answer", .act = { .requests = true, .reset = true },
+	{ .name = "reset before the answer",
+	  .act = { .requests = true, .reset = true },
 	  .class = VOLLEY_RESET },
 	{ .name = "reset in the head",
 	  .act = { .requests = true, .send = STR("HTTP/1.1 200 OK\r\nCont"), .reset = true },
@@ -109,7 +112,8 @@ static const struct row rows[] = {
 	ROW_BAD("garbage", "\x16\x03\x01 what is this"),
 	ROW_BAD("another protocol", "SSH-2.0-OpenSSH\r\n"),
 	ROW_BAD("no such version", "HTTP/1.7 200 OK\r\n\r\n"),
-	ROW_BAD("two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+	ROW_BAD("two lengths",
+	        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
 	ROW_BAD("bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
 	ROW_BAD("chunk of 2^64", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	                         "10000000000000000\r\n"),
@@ -117,13 +121,16 @@ static const struct row rows[] = {
 	        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"),
 	ROW_BAD("switching protocols", "HTTP/1.1 101 Switching Protocols\r\n\r\n"),
 	{ .name = "endless interim answers",
-	  .act = { .requests = true, .send = STR("HTTP/1.1 100 Continue\r\n\r\n"), .repeat = 1000,
+	  .act = { .requests = true,
+	           .send = STR("HTTP/1.1 100 Continue\r\n\r\n"),
+	           .repeat = 1000,
 	           .hang = true },
 	  .class = VOLLEY_MALFORMED,
 	  .status = -1,
 	  .interim = UINT32_MAX },
 	{ .name = "early answer, kept open",
-	  .act = { .early_len = 20, .early = STR("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"),
+	  .act = { .early_len = 20,
+	           .early = STR("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"),
 	           .hang = true },
 	  .class = VOLLEY_ANSWERED,
 	  .status = 413,
@@ -242,7 +249,8 @@ static void test_fire__connection_never_stands_times_out(void **state)
 	v = volley_to("http", ntohs(addr.sin_port), &config);
 	fire(v, &plan, 20, &r);
 	assert_int_equal(r.counts[VOLLEY_TIMEOUT], 20);
-	assert_in_range(r.released, 1, 5); /* the queue takes a few, which are not accepted either */
+	assert_in_range(r.released, 1,
+	                5); /* the queue takes a few, which are not accepted either */
 	assert_string_not_equal(r.trouble, "");
 	pawl__volley_result_free(&r);
 	pawl__volley_free(v);
@@ -497,7 +505,7 @@ static void *stop_run(void *data)
 	struct stopper *s = data;
 
 	while (s->p->bytes_in < 100)
-		(void)usleep(1000);
+		(void)poll(NULL, 0, 1);
 	pawl__volley_stop(s->v);
 	return NULL;
 }
@@ -543,9 +551,12 @@ static void test_fire__request_that_cannot_be_sent_as_it_is_refused(void **state
 	const struct volley_config config = { .conns = 2 };
 	struct volley *v = volley_to("http", 9, &config);
 	static const struct http_field bad[] = {
-		{ STR("Content-Length"), STR("1") }, { STR("transfer-encoding"), STR("chunked") },
-		{ STR("A b"), STR("c") },            { STR("A"), STR("b\r\nC: d") },
-		{ STR("Connection"), STR("close") }, { STR(""), STR("x") },
+		{ STR("Content-Length"), STR("1") },
+		{ STR("transfer-encoding"), STR("chunked") },
+		{ STR("A b"), STR("c") },
+		{ STR("A"), STR("b\r\nC: d") },
+		{ STR("Connection"), STR("close") },
+		{ STR(""), STR("x") },
 	};
 	const struct volley_request good = { VOLLEY_ANY, STR("GET"), STR("/"), NULL, 0, STR_NONE };
 	struct volley_request r = good, three[3] = { good, good, good };
@@ -585,9 +596,15 @@ static void test_fire__request_that_cannot_be_sent_as_it_is_refused(void **state
 
 static void test_target__texts_that_are_and_are_not(void **state)
 {
-	static const char *const bad[] = { "ftp://a/",        "http://",     "http://u@127.0.0.1/",
-		                           "http://127.0.0.1/?q", "https://",    "http://127.0.0.1:0",
-		                           "http://127.0.0.1/a b", "unix:",      "" };
+	static const char *const bad[] = { "ftp://a/",
+		                           "http://",
+		                           "http://u@127.0.0.1/",
+		                           "http://127.0.0.1/?q",
+		                           "https://",
+		                           "http://127.0.0.1:0",
+		                           "http://127.0.0.1/a b",
+		                           "unix:",
+		                           "" };
 	struct volley_target t;
 	struct pawl_error err = { 0 };
 

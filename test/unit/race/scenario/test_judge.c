@@ -248,6 +248,20 @@ static void test_judge_distinct__names_the_pair(void **state)
 	assert_int_equal(f.witness[1], 3);
 }
 
+static void test_judge_distinct__says_nothing_about_answers_that_are_not_there(void **state)
+{
+	const struct scenario *s = expecting("{distinct: /id}");
+
+	(void)state;
+	op(s, 409, 1, 2, "{}");
+	expects(judged(s), VERDICT_INCONCLUSIVE, "there is no answer to look at");
+	op(s, 201, 1, 2, "{\"id\":1}");
+	op(s, 0, 1, 2, "");
+	expects(judged(s), VERDICT_INCONCLUSIVE, "1 requests have no answer");
+	op(s, 201, 1, 2, "{\"id\":1}");
+	expects(judged(s), VERDICT_VIOLATED, "1 answers have a value at /id that another has, too");
+}
+
 static void test_judge_monotone__only_against_what_was_there_before(void **state)
 {
 	const struct scenario *s = expecting("{monotone: /v}");
@@ -350,6 +364,7 @@ int main(void)
 		TEST(test_judge_store__text_of_a_database_is_a_number),
 		TEST(test_judge_sum__over_items_and_over_answers),
 		TEST(test_judge_distinct__names_the_pair),
+		TEST(test_judge_distinct__says_nothing_about_answers_that_are_not_there),
 		TEST(test_judge_monotone__only_against_what_was_there_before),
 		TEST(test_judge_replays__the_same_key_the_same_answer),
 		TEST(test_wilson__known_values),

@@ -70,7 +70,7 @@ static void test_parse__all_that_a_scenario_can_say(void **state)
 {
 	const struct scenario *s = parsed(
 		"name: all\ndescription: everything\ntarget: https://127.0.0.1:1\nverify_tls: "
-	        "false\n"
+		"false\n"
 		"timeout: 3s\nseed: 7\nheaders: {Accept: application/json}\n"
 		"setup:\n"
 		"  - {sql: \"DELETE FROM t\", on: \"sqlite:x.db\"}\n"
@@ -81,7 +81,7 @@ static void test_parse__all_that_a_scenario_can_say(void **state)
 		"  before:\n  - {method: POST, path: /login, capture: {session: /id}}\n"
 		"  requests:\n"
 		"  - {name: buy, path: /buy, body: {s: \"{session}\", n: \"{int:client}\"}, count: "
-	        "4, "
+		"4, "
 		"key: repeated, op: {f: write, key: x, value: \"{int:random}\", result: /v}}\n"
 		"  - {name: look, path: /look, weight: 3}\n"
 		"  after:\n  - {method: DELETE, path: \"/s/{session}\"}\n"
@@ -125,98 +125,92 @@ static void test_parse__all_that_a_scenario_can_say(void **state)
 	assert_int_equal(s->teardown.at[0].accepted.len, 3);
 }
 
+static const struct {
+	const char *yaml, *text;
+} mistakes[] = {
+	{ "", "1:1: a scenario must be a mapping" },
+	{ "- a\n", "1:1: a scenario must be a mapping" },
+	{ HEAD RACE, "1:1: a scenario needs \"expect\"" },
+	{ HEAD "rcae: 1\n", "3:1: a scenario has no \"rcae\"; did you mean \"race\"?" },
+	{ HEAD "zebra: 1\n", "3:1: a scenario has no \"zebra\"" },
+	{ HEAD "name: u\n", "3:1: \"name\" is there twice" },
+	{ "name: {a: 1}\ntarget: x\n" RACE EXPECT, "1:7: name must be text of 1 to 64 bytes" },
+	{ HEAD "seed: 0\n" RACE EXPECT,
+	  "3:7: seed must be a whole number from 1 to 9223372036854775807" },
+	{ HEAD "timeout: 5\n" RACE EXPECT, "3:10: timeout must be a whole number with us, "
+	                                   "ms, s or m behind it, up to 600s" },
+	{ HEAD "race:\n  clients: 10001\n",
+	  "4:12: clients must be a whole number from 1 to 10000" },
+	{ HEAD "race:\n  clients: \"4\"\n",
+	  "4:13: clients must be a whole number from 1 to 10000" },
+	{ HEAD "race:\n  sync: last-bite\n",
+	  "4:9: sync cannot be \"last-bite\"; did you mean \"last-byte\"?" },
+	{ HEAD "race:\n  sync: single-packet\n  protocol: http1\n",
+	  "5:13: protocol must be http2: one packet holds no HTTP/1.1 requests of several "
+	  "connections" },
+	{ HEAD "race:\n  clients: 2\n", "4:3: race needs \"request\" or \"requests\"" },
+	{ HEAD "race:\n  request: {method: POST}\n", "4:12: a request needs \"path\"" },
+	{ HEAD "race:\n  request: {path: \"http://elsewhere/\"}\n",
+	  "4:20: path must begin with / and have no blanks: requests go to the target "
+	  "only" },
+	{ HEAD "race:\n  request: {path: /x, metod: GET}\n",
+	  "4:23: a request has no \"metod\"; did you mean \"method\"?" },
+	{ HEAD "race:\n  request: {path: \"/x/{cleint}\"}\n",
+	  "4:23: nothing has the name {cleint}; did you mean {client}?" },
+	{ HEAD "race:\n  request: {path: /x, body: {a: {client}}}\n",
+	  "4:33: write \"{client}\" with quotes, or \"{int:client}\"" },
+	{ HEAD "race:\n  request: {path: /x, headers: {Content-Length: 4}}\n",
+	  "4:33: Content-Length is written by the tester" },
+	{ HEAD "race:\n  request: {path: /x, headers: {A: b, a: c}}\n",
+	  "4:39: \"a\" is there twice" },
+	{ HEAD "race:\n  request: {path: /x, key: reused-with-another-body, body: {a: 1}}\n",
+	  "4:28: key reused-with-another-body needs {client} or {random} in the body" },
+	{ HEAD "race:\n  request: {path: /x, key: own, headers: {Idempotency-Key: a}}\n",
+	  "4:28: key cannot stand beside an Idempotency-Key" },
+	{ HEAD "race:\n  clients: 2\n  requests: [{path: /x, count: 1}, {path: /y, count: 2}]\n",
+	  "4:3: the counts are more than the 2 clients" },
+	{ HEAD "race:\n  clients: 4\n  requests: [{path: /x, count: 1}]\n",
+	  "4:3: the counts are less than the 4 clients" },
+	{ HEAD "race:\n  requests: [{path: /x}, {path: /x}]\n", "4:26: needs a name of its own" },
+	{ HEAD "setup: [{path: /x, weight: 3}]\n" RACE EXPECT,
+	  "3:20: a request has no \"weight\"" },
+	{ HEAD "setup: [{path: \"/x/{client}\"}]\n" RACE EXPECT,
+	  "3:20: {client} has no meaning here" },
+	{ HEAD RACE "expect: []\n", "6:9: expect must be a list of 1 to 64 expectations" },
+	{ HEAD RACE "expect:\n  - {statsu: {201: 1}}\n",
+	  "7:6: an expectation has no \"statsu\"; did you mean \"status\"?" },
+	{ HEAD RACE "expect:\n  - {status: {20l: 1}}\n",
+	  "7:15: must be a status such as 201 or 4xx, or timeout, reset, malformed or "
+	  "unsent" },
+	{ HEAD RACE "expect:\n  - {status: {201: rest, 409: rest}}\n",
+	  "7:31: 409 cannot be rest, too: that is what is left" },
+	{ HEAD RACE "expect:\n  - {status: {201: 1, 2xx: rest}}\n", "7:23: counts a status twice" },
+	{ HEAD RACE "expect:\n  - {status: {201: 3..1}}\n",
+	  "7:20: 201 must be a number, \"1..3\", \">= 1\", \"<= 3\", any or rest" },
+	{ HEAD RACE "expect:\n  - {get: /x, json: {available: 0}}\n",
+	  "7:22: must be a JSON pointer such as /available" },
+	{ HEAD RACE "expect:\n  - {sql: \"SELECT 1\", on: \"sqlite:x\"}\n",
+	  "7:5: sql needs value or rows" },
+	{ HEAD RACE "expect:\n  - {sql: \"SELECT 1\", value: 1}\n",
+	  "7:5: an expectation needs \"on\"" },
+	{ HEAD RACE "expect:\n  - {distinct: /id, of: nobody}\n",
+	  "7:25: of must be the name of a request of the race" },
+	{ HEAD "headers: {A: \"{env:PAWL_TEST_NO_SUCH}\"}\n" RACE EXPECT,
+	  "3:15: the environment variable PAWL_TEST_NO_SUCH is not set" },
+	{ "a: &x 1\n", "1:4: anchors and tags are not allowed" },
+	{ "a: *x\n", "1:4: aliases are not allowed" },
+	{ "a: !!str b\n", "1:4: anchors and tags are not allowed" },
+	{ HEAD RACE EXPECT "---\nname: b\n", "9:1: a second document is not allowed" },
+	{ "a: [1\nb: 2\n", "2:2: not YAML: did not find expected ',' or ']'" },
+	{ "a: {p: /x/{round}}\n", "1:11: not YAML: did not find expected ',' or '}' (between "
+	                          "braces, text with braces needs quotes)" },
+};
+
 static void test_parse__mistakes_are_shown_where_they_are(void **state)
 {
-	static const struct {
-		const char *yaml, *text;
-	} rows[] = {
-		{ "", "1:1: a scenario must be a mapping" },
-		{ "- a\n", "1:1: a scenario must be a mapping" },
-		{ HEAD RACE, "1:1: a scenario needs \"expect\"" },
-		{ HEAD "rcae: 1\n", "3:1: a scenario has no \"rcae\"; did you mean \"race\"?" },
-		{ HEAD "zebra: 1\n", "3:1: a scenario has no \"zebra\"" },
-		{ HEAD "name: u\n", "3:1: \"name\" is there twice" },
-		{ "name: {a: 1}\ntarget: x\n" RACE EXPECT,
-		  "1:7: name must be text of 1 to 64 bytes" },
-		{ HEAD "seed: 0\n" RACE EXPECT,
-		  "3:7: seed must be a whole number from 1 to 9223372036854775807" },
-		{ HEAD "timeout: 5\n" RACE EXPECT, "3:10: timeout must be a whole number with us, "
-		                                   "ms, s or m behind it, up to 600s" },
-		{ HEAD "race:\n  clients: 10001\n",
-		  "4:12: clients must be a whole number from 1 to 10000" },
-		{ HEAD "race:\n  clients: \"4\"\n",
-		  "4:13: clients must be a whole number from 1 to 10000" },
-		{ HEAD "race:\n  sync: last-bite\n",
-		  "4:9: sync cannot be \"last-bite\"; did you mean \"last-byte\"?" },
-		{ HEAD "race:\n  sync: single-packet\n  protocol: http1\n",
-		  "5:13: protocol must be http2: one packet holds no HTTP/1.1 requests of several "
-		  "connections" },
-		{ HEAD "race:\n  clients: 2\n", "4:3: race needs \"request\" or \"requests\"" },
-		{ HEAD "race:\n  request: {method: POST}\n", "4:12: a request needs \"path\"" },
-		{ HEAD "race:\n  request: {path: \"http://elsewhere/\"}\n",
-		  "4:20: path must begin with / and have no blanks: requests go to the target "
-		  "only" },
-		{ HEAD "race:\n  request: {path: /x, metod: GET}\n",
-		  "4:23: a request has no \"metod\"; did you mean \"method\"?" },
-		{ HEAD "race:\n  request: {path: \"/x/{cleint}\"}\n",
-		  "4:23: nothing has the name {cleint}; did you mean {client}?" },
-		{ HEAD "race:\n  request: {path: /x, body: {a: {client}}}\n",
-		  "4:33: write \"{client}\" with quotes, or \"{int:client}\"" },
-		{ HEAD "race:\n  request: {path: /x, headers: {Content-Length: 4}}\n",
-		  "4:33: Content-Length is written by the tester" },
-		{ HEAD "race:\n  request: {path: /x, headers: {A: b, a: c}}\n",
-		  "4:39: \"a\" is there twice" },
-		{ HEAD
-		  "race:\n  request: {path: /x, key: reused-with-another-body, body: {a: 1}}\n",
-		  "4:28: key reused-with-another-body needs {client} or {random} in the body" },
-		{ HEAD "race:\n  request: {path: /x, key: own, headers: {Idempotency-Key: a}}\n",
-		  "4:28: key cannot stand beside an Idempotency-Key" },
-		{ HEAD
-		  "race:\n  clients: 2\n  requests: [{path: /x, count: 1}, {path: /y, count: 2}]\n",
-		  "4:3: the counts are more than the 2 clients" },
-		{ HEAD "race:\n  clients: 4\n  requests: [{path: /x, count: 1}]\n",
-		  "4:3: the counts are less than the 4 clients" },
-		{ HEAD "race:\n  requests: [{path: /x}, {path: /x}]\n",
-		  "4:26: needs a name of its own" },
-		{ HEAD "setup: [{path: /x, weight: 3}]\n" RACE EXPECT,
-		  "3:20: a request has no \"weight\"" },
-		{ HEAD "setup: [{path: \"/x/{client}\"}]\n" RACE EXPECT,
-		  "3:20: {client} has no meaning here" },
-		{ HEAD RACE "expect: []\n", "6:9: expect must be a list of 1 to 64 expectations" },
-		{ HEAD RACE "expect:\n  - {statsu: {201: 1}}\n",
-		  "7:6: an expectation has no \"statsu\"; did you mean \"status\"?" },
-		{ HEAD RACE "expect:\n  - {status: {20l: 1}}\n",
-		  "7:15: must be a status such as 201 or 4xx, or timeout, reset, malformed or "
-		  "unsent" },
-		{ HEAD RACE "expect:\n  - {status: {201: rest, 409: rest}}\n",
-		  "7:31: 409 cannot be rest, too: that is what is left" },
-		{ HEAD RACE "expect:\n  - {status: {201: 1, 2xx: rest}}\n",
-		  "7:23: counts a status twice" },
-		{ HEAD RACE "expect:\n  - {status: {201: 3..1}}\n",
-		  "7:20: 201 must be a number, \"1..3\", \">= 1\", \"<= 3\", any or rest" },
-		{ HEAD RACE "expect:\n  - {get: /x, json: {available: 0}}\n",
-		  "7:22: must be a JSON pointer such as /available" },
-		{ HEAD RACE "expect:\n  - {sql: \"SELECT 1\", on: \"sqlite:x\"}\n",
-		  "7:5: sql needs value or rows" },
-		{ HEAD RACE "expect:\n  - {sql: \"SELECT 1\", value: 1}\n",
-		  "7:5: an expectation needs \"on\"" },
-		{ HEAD RACE "expect:\n  - {distinct: /id, of: nobody}\n",
-		  "7:25: of must be the name of a request of the race" },
-		{ HEAD "headers: {A: \"{env:PAWL_TEST_NO_SUCH}\"}\n" RACE EXPECT,
-		  "3:15: the environment variable PAWL_TEST_NO_SUCH is not set" },
-		{ "a: &x 1\n", "1:4: anchors and tags are not allowed" },
-		{ "a: *x\n", "1:4: aliases are not allowed" },
-		{ "a: !!str b\n", "1:4: anchors and tags are not allowed" },
-		{ HEAD RACE EXPECT "---\nname: b\n", "9:1: a second document is not allowed" },
-		{ "a: [1\nb: 2\n", "2:2: not YAML: did not find expected ',' or ']'" },
-		{ "a: {p: /x/{round}}\n",
-		  "1:11: not YAML: did not find expected ',' or '}' (between "
-		  "braces, text with braces needs quotes)" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		refused(rows[i].yaml, rows[i].text);
+	for (size_t i = 0; i < ARRAY_LEN(mistakes); i++)
+		refused(mistakes[i].yaml, mistakes[i].text);
 }
 
 /* More levels, values or entries than a file may have. */
