@@ -163,7 +163,9 @@ def main():
         f"Printed by `bench/check.py`, which says how each is measured: whole cold processes, reading "
         f"included, medians of {args.rounds} rounds, {os.cpu_count()} CPUs, "
         f"{platform.machine()}. The inputs are made by `bench/check_gen` from seeds. The machines are "
-        "shared: trust the ratios. Memory under 20 MB shows as that: it is the starter's own.", "",
+        "shared, and wall time has the others' work in it, so the targets, which are wall times of an "
+        "idle machine, are held against CPU time (user and system); peers are quoted in wall time. "
+        "Memory under 20 MB shows as that: it is the starter's own.", "",
         "| job | MB of input | wall s | CPU s | peak MB | target | peer, measured on histories of its own |",
         "|---|---|---|---|---|---|---|", *rows, "",
         "Growth, CPU time in all and microseconds per operation (registers: per event):", "",

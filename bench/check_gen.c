@@ -12,7 +12,7 @@
  *                            the last read saw what nobody wrote
  *   etcd                     one register log of N lines, good or bad by its seed
  *   kv, kv-bad               N appends and gets of ten keys
- *   plume                    N reads and writes with unique values, in transactions of 10 of 50 sessions
+ *   plume                    N reads and writes with unique values, ten a transaction, 50 sessions
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -482,7 +482,7 @@ const struct cli_command pawl__cmd_check = {
 	.usage = "[--model MODEL] [--consistency LEVEL] [options] FILE...",
 	.about =
 		"Reads histories of Jepsen (EDN, JSON, etcd logs), of weak-isolation checkers "
-	        "(text) "
+		"(text) "
 		"and of pawl race, from files or standard input (-). The first word printed is the "
 		"verdict: valid, invalid, unknown (the steps ran out) or unreadable; then each "
 		"anomaly by its name, with the cycle spelled out. Several files get one line each. "

@@ -80,6 +80,25 @@ static void help_examples(FILE *out, const char *const *examples)
 		pawl__print(out, "  %s\n", examples[i]);
 }
 
+/* The names of options as keys: '-' becomes '_'. */
+static void help_keys(FILE *out, const struct cli_command *command)
+{
+	char mem[1024];
+	struct buf b;
+
+	pawl__buf_init_fixed(&b, mem, sizeof(mem) - 1);
+	for (size_t i = 0; i < command->rows_len; i++) {
+		if (!command->rows[i].file)
+			continue;
+		for (const char *s = command->rows[i].name; *s != '\0'; s++)
+			pawl__buf_putc(&b, *s == '-' ? '_' : *s);
+		pawl__buf_putc(&b, ' ');
+	}
+	mem[b.len] = '\0';
+	pawl__print(out, "\nkeys of the configuration file:\n  ");
+	fill(out, mem, 2, 2);
+}
+
 void pawl__help_command(FILE *out, const struct cli_command *command)
 {
 	bool file = false;
@@ -97,15 +116,7 @@ void pawl__help_command(FILE *out, const struct cli_command *command)
 	pawl__print(out, "  -h, --help%*sprint this\n", HELP_COLUMN - 12, "");
 	if (!file)
 		return;
-	pawl__print(out, "\nkeys of the configuration file:\n ");
-	for (size_t i = 0; i < command->rows_len; i++) {
-		if (!command->rows[i].file)
-			continue;
-		pawl__print(out, " ");
-		for (const char *s = command->rows[i].name; *s != '\0'; s++)
-			pawl__print(out, "%c", *s == '-' ? '_' : *s);
-	}
-	pawl__print(out, "\n");
+	help_keys(out, command);
 }
 
 void pawl__help_all(FILE *out)

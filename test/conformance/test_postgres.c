@@ -451,7 +451,7 @@ static void test_events__slow_transaction_is_not_skipped(void **state)
 	expect_sql(state, "SELECT count(*) FROM pawl.events", "0"); /* not yet */
 	assert_int_equal(store_commit(slow.s, &slow.err), PAWL_OK);
 	/* Any transaction of the cluster may hold the horizon back for a while. */
-	wait_sql(state, "SELECT string_agg(key, ' ' ORDER BY number) FROM pawl.events",
+	wait_sql(state, "SELECT string_agg(key, ' ' ORDER BY xact, number) FROM pawl.events",
 	         "slow fast");
 	bare_close(&fast);
 	bare_close(&slow);
@@ -461,26 +461,27 @@ static void test_events__slow_transaction_is_not_skipped(void **state)
 #define EVENT_WRITERS 6
 #define EVENT_ROUNDS  80
 
-/* Reads as a relay would: what lies between two horizons, in order of numbers. */
+/* Reads as a relay would: what is final, behind what it has. */
 struct follower {
 	const struct store_kind *kind;
 	_Atomic bool stop;
 	unsigned expected, seen, out_of_order, skipped;
+	char xact[24], number[24];
 	int64_t last[EVENT_KEYS]; /* count in the latest event of a key */
 };
 
-static void follow(struct follower *w, PGconn *pg, char *horizon, size_t size)
+static void follow(struct follower *w, PGconn *pg)
 {
-	const char *values[] = { horizon };
-	PGresult *r = PQexecParams(
-		pg,
-		"SELECT e.key, e.body, h.hi FROM (SELECT pawl.event_horizon() AS hi) h"
-		" LEFT JOIN (SELECT * FROM pawl.events WHERE xid >= $1::xid8) e ON true"
-		" ORDER BY e.number",
-		1, NULL, values, NULL, NULL, 0);
+	const char *values[] = { w->xact, w->number };
+	PGresult *r = PQexecParams(pg,
+	                           "SELECT key, body, xact, number FROM pawl.events"
+	                           " WHERE (xact, number) > ($1::bigint, $2::bigint)"
+	                           " ORDER BY xact, number LIMIT 7",
+	                           2, NULL, values, NULL, NULL, 0);
+
 	if (PQresultStatus(r) != PGRES_TUPLES_OK)
 		w->skipped += 1000000;
-	for (int i = 0; i < PQntuples(r) && !PQgetisnull(r, i, 0); i++) {
+	for (int i = 0; i < PQntuples(r); i++) {
 		const unsigned key = (unsigned)(PQgetvalue(r, i, 0)[0] - 'a');
 		const int64_t count = strtoll(PQgetvalue(r, i, 1), NULL, 10);
 
@@ -488,9 +489,9 @@ static void follow(struct follower *w, PGconn *pg, char *horizon, size_t size)
 		w->out_of_order += count <= w->last[key];
 		w->skipped += count > w->last[key] + 1;
 		w->last[key] = count;
+		(void)snprintf(w->xact, sizeof(w->xact), "%s", PQgetvalue(r, i, 2));
+		(void)snprintf(w->number, sizeof(w->number), "%s", PQgetvalue(r, i, 3));
 	}
-	if (PQntuples(r) > 0)
-		(void)snprintf(horizon, size, "%s", PQgetvalue(r, 0, 2));
 	PQclear(r);
 }
 
@@ -498,13 +499,12 @@ static void *follower_main(void *arg)
 {
 	struct follower *w = arg;
 	PGconn *pg = PQconnectdb(stores_database(w->kind));
-	char horizon[32] = "0";
 	unsigned more = 0;
 
 	/* When everybody has stopped, transactions of others in the cluster may still hold the
 	 * horizon back. */
 	while (!w->stop || (w->seen < w->expected && more++ < WAIT_TRIES))
-		follow(w, pg, horizon, sizeof(horizon));
+		follow(w, pg);
 	PQfinish(pg);
 	return NULL;
 }
@@ -570,7 +570,9 @@ static void *teller_main(void *arg)
 static void test_events__of_a_key_come_in_order_and_none_is_skipped(void **state)
 {
 	struct follower w = { .kind = kind_of(state),
-		              .expected = 2 * EVENT_WRITERS * EVENT_ROUNDS };
+		              .expected = 2 * EVENT_WRITERS * EVENT_ROUNDS,
+		              .xact = "0",
+		              .number = "0" };
 	struct teller t[EVENT_WRITERS] = { 0 };
 	pthread_t thread[EVENT_WRITERS], follower;
 
@@ -780,6 +782,8 @@ static void test_read__no_more_connections_than_allowed(void **state)
 	struct store *second = NULL, *third = NULL;
 	struct bare x;
 
+	if (strcmp(kind_of(state)->name, "pgbouncer") == 0)
+		return; /* what can be counted there is the pooler's */
 	/* Those of the tests before may still be on their way out; the fixture has one. */
 	wait_sql(state, SQL_CONNECTIONS " <= 1", "t");
 	bare_open(&x, stores_database(kind_of(state)), 3);

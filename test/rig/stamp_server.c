@@ -461,13 +461,12 @@ void stamp_server_bytes(struct stamp_server *s, uint64_t *ret_in, uint64_t *ret_
 	*ret_out = s->bytes_out;
 }
 
-bool stamp_server_cert(const char *cert_file, const char *key_file)
+bool stamp_server_cert(const char *cert_file, const char *key_file, const char *names)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
-	X509_EXTENSION *ext =
-		X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
 	FILE *f;
 	bool good;
 

@@ -39,8 +39,8 @@ size_t stamp_server_take(struct stamp_server *s, struct stamp *ret, size_t max);
 /* Bytes of HTTP that came and went, over all connections. */
 void stamp_server_bytes(struct stamp_server *s, uint64_t *ret_in, uint64_t *ret_out);
 
-/* Self-signed for localhost and 127.0.0.1, into two files. */
-bool stamp_server_cert(const char *cert_file, const char *key_file);
+/* Self-signed, into two files. names: "DNS:localhost,IP:127.0.0.1". */
+bool stamp_server_cert(const char *cert_file, const char *key_file, const char *names);
 
 /* A relay to a port of loopback that delays each piece by N(mean, deviation), each connection and
  * direction by itself. Its threads live until the process ends. Returns its port, 0 = it cannot. */

@@ -48,7 +48,7 @@
 #define BUILTIN_ROUNDS_DEFAULT  5
 #define BUILTIN_THINK_MAX_US    1000000
 #define BUILTIN_THINK_US        200 /* what an application does between its read and its write */
-#define BUILTIN_SCHEDULES_MAX   20000 /* of an exploration, unless told */
+#define BUILTIN_SCHEDULES_MAX   5000 /* of an exploration, unless told */
 #define BUILTIN_SESSIONS_MAX    3     /* of an exploration */
 #define BUILTIN_COUNTS_MAX      4     /* kinds of damage of an incident */
 #define BUILTIN_STRATEGIES_MAX  24    /* rows of a report */

@@ -55,8 +55,7 @@ static void parts_from(struct tarjan *k, uint32_t root)
 	}
 }
 
-bool pawl__before_parts(struct before_parts *c, const void *graph, before_fn before,
-                        uint32_t nodes)
+bool pawl__before_parts(struct before_parts *c, const void *graph, before_fn before, uint32_t nodes)
 {
 	const size_t n = (size_t)nodes + 1;
 	struct tarjan k = { .c = c, .graph = graph, .before = before };
@@ -130,8 +129,7 @@ static uint32_t cycle_through(struct walk *k, uint32_t root, uint32_t best, uint
 }
 
 /* members ascend. Of equally short cycles the one found first. */
-static bool shortest(struct walk *k, const uint32_t *members, uint32_t n,
-                     struct before_cycle *ret)
+static bool shortest(struct walk *k, const uint32_t *members, uint32_t n, struct before_cycle *ret)
 {
 	uint32_t best = n + 1;
 
@@ -204,8 +202,8 @@ void pawl__before_cycles_deinit(struct before_cycles *c)
 	*c = (struct before_cycles){ 0 };
 }
 
-bool pawl__before_way(struct before_cycle *ret, const void *graph, before_fn before,
-                      uint32_t nodes, const uint32_t ends[2])
+bool pawl__before_way(struct before_cycle *ret, const void *graph, before_fn before, uint32_t nodes,
+                      const uint32_t ends[2])
 {
 	const size_t n = (size_t)nodes + 1;
 	uint32_t *parent = malloc(2 * n * sizeof(*parent)), *queue;

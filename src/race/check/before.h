@@ -32,8 +32,8 @@ struct before_parts {
 };
 
 /* Deinit in any case. */
-PAWL_MUST_CHECK bool pawl__before_parts(struct before_parts *c, const void *graph,
-                                        before_fn before, uint32_t nodes);
+PAWL_MUST_CHECK bool pawl__before_parts(struct before_parts *c, const void *graph, before_fn before,
+                                        uint32_t nodes);
 void pawl__before_parts_deinit(struct before_parts *c);
 
 /* Some nodes in a row, or in a circle, in the direction of the edges. */
@@ -55,7 +55,7 @@ PAWL_MUST_CHECK bool pawl__before_cycles(struct before_cycles *ret, const void *
 void pawl__before_cycles_deinit(struct before_cycles *c);
 
 /* The shortest way from ends[0] to ends[1], both included. PRE: there is one. */
-PAWL_MUST_CHECK bool pawl__before_way(struct before_cycle *ret, const void *graph,
-                                      before_fn before, uint32_t nodes, const uint32_t ends[2]);
+PAWL_MUST_CHECK bool pawl__before_way(struct before_cycle *ret, const void *graph, before_fn before,
+                                      uint32_t nodes, const uint32_t ends[2]);
 
 #endif /* PAWL_RACE_CHECK_BEFORE_H */

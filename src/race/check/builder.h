@@ -2,7 +2,7 @@
 /*
  * race/check/builder - puts a history together while a reader walks through its file.
  *
- *     reader: words of its format -> struct event, values -> builder: rows, pairs, numbers for names
+ *     reader: words of its format -> struct event, values -> builder: rows, pairs, names
  *
  * Decides which invocation a completion belongs to, and which of the two says what was done. The
  * reader of the format decides what a value means, when the builder asks for it: an invocation's

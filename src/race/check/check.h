@@ -78,8 +78,9 @@ enum check_edge {
 	EDGE_PROCESS,  /* one process, this first */
 	EDGE_REALTIME, /* this completed before the next began */
 	EDGE_SESSION,  /* weak levels: session order */
-	EDGE_VISIBLE, /* weak levels: inferred, this must be committed before the next; `value` was read
-	                * of `key` by row `by` which also saw this */
+	/* Weak levels, inferred: this must be committed before the next; `value` was read of `key`
+	 * by row `by`, which also saw this */
+	EDGE_VISIBLE,
 };
 
 struct check_step {
@@ -91,7 +92,7 @@ struct check_step {
 };
 
 struct check_witness {
-	const struct check_step *steps; /* a cycle, or the rows that show it (every edge EDGE_NONE) */
+	const struct check_step *steps; /* a cycle; else rows, every edge EDGE_NONE */
 	uint32_t steps_len;
 	bool cycle;
 	const char *text; /* why, in a sentence; NULL for a cycle: it is written from the steps */
@@ -137,8 +138,8 @@ bool pawl__check_model_guess(const struct history *h, enum check_model *ret);
 bool pawl__check_model_lists(enum check_model m);
 
 /*
- * Run the checker that the options name. ret is initialised, by pawl__check_result_init, before, and
- * deinitialised by the caller also on failure.
+ * Run the checker that the options name. ret is initialised before, by pawl__check_result_init,
+ * and deinitialised by the caller also on failure.
  */
 PAWL_MUST_CHECK enum pawl_status pawl__check_run(const struct history *h,
                                                  const struct check_options *o,

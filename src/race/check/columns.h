@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * race/check/columns - the builder's hands: columns that grow, numbers for names, keys and processes,
- * rows and events put behind the last ones. Only builder.c and columns*.c include this.
+ * race/check/columns - the builder's hands: columns that grow, numbers for names, keys and
+ * processes, rows and events put behind the last ones. Only builder.c and columns*.c include it.
  *
  * What returns bool or HISTORY_NONE has kept an error in the builder when it says false or none.
  */

@@ -113,7 +113,18 @@ bool pawl__components_room(const struct components *c, uint32_t factor, struct g
 	return false;
 }
 
-/* The edges of one node within the component, worst class first, one to each other node. */
+/* Whether an edge between two nodes goes without saying: mark holds which came before. */
+static bool goes_without(uint32_t *mark, uint32_t at, uint8_t cls)
+{
+	const uint32_t worst = at * 2, rw = at * 2 + 1;
+
+	if (*mark == worst || (*mark == rw && cls != GRAPH_EXTRA))
+		return true;
+	*mark = cls == GRAPH_RW ? rw : worst;
+	return false;
+}
+
+/* The edges of one node within the component, worst class first. */
 static void take_node(struct components *c, uint32_t i, uint32_t node, struct graph *ret)
 {
 	const struct graph *g = c->g;
@@ -123,9 +134,9 @@ static void take_node(struct components *c, uint32_t i, uint32_t node, struct gr
 		for (uint32_t e = g->first[node]; e < g->first[node + 1]; e++) {
 			const uint32_t to = g->to[e];
 
-			if (g->cls[e] != cls || c->of[to] != i || c->mark[c->local[to]] == at)
+			if (g->cls[e] != cls || c->of[to] != i ||
+			    goes_without(&c->mark[c->local[to]], at, cls))
 				continue;
-			c->mark[c->local[to]] = at;
 			ret->to[ret->edges] = c->local[to];
 			ret->cls[ret->edges++] = cls;
 		}

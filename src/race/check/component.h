@@ -3,7 +3,8 @@
  * race/check/component - the strongly connected components of a graph, each as a graph of its own.
  *
  * Only those of two transactions or more. They come in the order of their lowest row; nodes of one
- * stand in the order of the whole graph; of parallel edges the first class stays.
+ * stand in the order of the whole graph. Of parallel edges the worst class stays, ww before wr before
+ * rw; an extra edge stays beside rw, for it serves where rw does not.
  * Threads: one owner.
  */
 #ifndef PAWL_RACE_CHECK_COMPONENT_H

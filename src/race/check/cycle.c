@@ -89,15 +89,11 @@ static enum check_edge edge_of(const struct finder *s, uint8_t cls)
 	UNREACHABLE();
 }
 
-/* Count a kind and, if its witness is wanted, look for one: s->scc holds the parts it lies in. */
-static void report(struct finder *s, enum found_kind kind, struct path_shape shape, uint32_t first)
+/* The path as a witness. */
+static void tell(struct finder *s, enum found_kind kind)
 {
 	const struct path *p = &s->path;
 
-	s->f->count[kind]++;
-	if (!found_wants(s->f, kind, row_of(s, 0)))
-		return;
-	pawl__path_shortest(&s->path, &s->one, &shape, s->scc.comp, first);
 	INVARIANT(p->len >= 2);
 	for (uint32_t i = 0; i < p->len; i++) {
 		const uint32_t a = row_of(s, p->node[i]), b = row_of(s, p->node[(i + 1) % p->len]);
@@ -111,6 +107,16 @@ static void report(struct finder *s, enum found_kind kind, struct path_shape sha
 			                &s->steps[i]);
 	}
 	pawl__found_cycle(s->f, kind, s->steps, p->len);
+}
+
+/* Count a kind and, if its witness is wanted, look for one: s->scc holds the parts it lies in. */
+static void report(struct finder *s, enum found_kind kind, struct path_shape shape, uint32_t first)
+{
+	s->f->count[kind]++;
+	if (!found_wants(s->f, kind, row_of(s, 0)))
+		return;
+	pawl__path_shortest(&s->path, &s->one, &shape, s->scc.comp, first);
+	tell(s, kind);
 }
 
 /* Whether an edge of one of the classes lies inside a component of the last run. */
@@ -284,14 +290,37 @@ static uint32_t single_find(struct finder *s, uint32_t behind_len, unsigned clas
 	return NO_ROW;
 }
 
-/* Cycles whose rw edges don't touch: one, then several, unless it has those already. */
+/*
+ * Several rw edges that don't touch, in a component of states that has a cycle with some. Where
+ * there are cycles without rw edges, what alternates may go through a transaction twice, and is
+ * then not counted: cut there, it falls into one of those and a G2-item.
+ */
+static bool several(struct finder *s, unsigned variant, unsigned classes, bool plain_too)
+{
+	const enum found_kind kind = FOUND_GNI + variant;
+	const struct path_shape shape = { .classes = classes | FAN | RW,
+		                          .closing = RW,
+		                          .alternate = true };
+
+	pawl__scc_run(&s->scc, &s->states, GRAPH_ALL);
+	if (!plain_too) {
+		report(s, kind, shape, NO_ROW);
+		return true;
+	}
+	pawl__path_shortest(&s->path, &s->one, &shape, s->scc.comp, NO_ROW);
+	if (!s->path.simple)
+		return false;
+	s->f->count[kind]++;
+	if (found_wants(s->f, kind, row_of(s, 0)))
+		tell(s, kind);
+	return true;
+}
+
+/* Cycles whose rw edges don't touch: one, or several unless those were found before. */
 static enum found_kind alternating(struct finder *s, unsigned variant, unsigned classes,
-                                   bool several)
+                                   bool plain_too, bool had_several)
 {
 	const struct path_shape one = { .classes = classes | FAN, .closing = RW };
-	const struct path_shape many = { .classes = classes | FAN | RW,
-		                         .closing = RW,
-		                         .alternate = true };
 	uint32_t behind, hit;
 
 	states_make(s, classes);
@@ -306,11 +335,7 @@ static enum found_kind alternating(struct finder *s, unsigned variant, unsigned 
 		report(s, FOUND_GSI + variant, one, hit);
 		return FOUND_GSI;
 	}
-	if (!several)
-		return FOUND_KINDS;
-	pawl__scc_run(&s->scc, &s->states, GRAPH_ALL);
-	report(s, FOUND_GNI + variant, many, NO_ROW);
-	return FOUND_GNI;
+	return !had_several && several(s, variant, classes, plain_too) ? FOUND_GNI : FOUND_KINDS;
 }
 
 /* Any cycle with an rw edge. */
@@ -331,21 +356,22 @@ static void classify(struct finder *s)
 	const unsigned x = (unsigned)s->job->extra;
 	const bool g0 = plain(s, FOUND_G0, WW);
 	const bool g1c = !g0 && plain(s, FOUND_G1C, WW | WR);
-	const enum found_kind alt = s->has_rw ? alternating(s, 0, WW | WR, true) : FOUND_KINDS;
+	const enum found_kind alt =
+		s->has_rw ? alternating(s, 0, WW | WR, g0 || g1c, false) : FOUND_KINDS;
 	const bool g2 = s->has_rw && alt == FOUND_KINDS && crossing(s, 0, WW | WR);
 	enum found_kind alt_x = FOUND_KINDS;
-	bool g0_x = false;
+	bool plain_x = g0 || g1c;
 
 	if (!s->has_extra)
 		return;
 	if (!g0)
-		g0_x = plain(s, FOUND_G0 + x, WW | EXTRA);
-	if (!g0 && !g1c && !g0_x)
-		(void)plain(s, FOUND_G1C + x, WW | WR | EXTRA);
+		plain_x = plain(s, FOUND_G0 + x, WW | EXTRA) || plain_x;
+	if (!plain_x)
+		plain_x = plain(s, FOUND_G1C + x, WW | WR | EXTRA);
 	if (!s->has_rw)
 		return;
 	if (alt != FOUND_GSI)
-		alt_x = alternating(s, x, WW | WR | EXTRA, alt != FOUND_GNI);
+		alt_x = alternating(s, x, WW | WR | EXTRA, plain_x, alt == FOUND_GNI);
 	if (alt == FOUND_KINDS && !g2 && alt_x == FOUND_KINDS)
 		(void)crossing(s, x, WW | WR | EXTRA);
 }

@@ -7,7 +7,7 @@
  * Kinds, worst first: G0 (ww only), G1c (with wr), G-single-item (one rw), G-nonadjacent-item
  * (several rw, no two side by side), G2-item (rw side by side); then the same with process or with
  * realtime edges. A kind that another one found in the same component is a case of is not looked
- * for. Between two transactions the worst class of edge counts: one that is ww and rw is ww.
+ * for. Between two transactions the worst class of data counts: one that is ww and rw is ww.
  *
  * How each is decided, completely and in time linear in the component except where said:
  *   G0, G1c         a component of the edges allowed

@@ -193,8 +193,8 @@ struct history {
 
 	/* What the file says about order */
 	bool has_realtime; /* events stand in the order in which they happened */
-	bool has_process; /* rows of one process stand in its order (false: every process made up) */
-	bool has_initial; /* every key began as `initial` (PLUME_ZERO); else unset, nil */
+	bool has_process;  /* rows of one process stand in its order; else all are made up */
+	bool has_initial;  /* every key began as `initial` (PLUME_ZERO); else unset, nil */
 	int64_t initial;
 	uint32_t init_op; /* the transaction that wrote the initial values; HISTORY_NONE */
 	enum history_format format; /* as found out */
@@ -212,7 +212,8 @@ struct history_options {
 
 /*
  * Read a whole history. bytes are borrowed for the call and need HISTORY_SLACK readable zero bytes
- * behind them. PAWL_E_INVALID: not a history, "line 3, column 14: ..."; PAWL_E_TOO_LARGE; PAWL_E_NOMEM.
+ * behind them. PAWL_E_INVALID: not a history, "line 3, column 14: ..";
+ * PAWL_E_TOO_LARGE; PAWL_E_NOMEM.
  */
 #define HISTORY_SLACK 64
 PAWL_MUST_CHECK enum pawl_status pawl__history_read(const char *bytes, size_t len,

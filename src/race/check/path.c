@@ -64,36 +64,67 @@ static bool is_virtual(const struct search *s, uint32_t node)
 	return node >= s->g->rows;
 }
 
+/* Whether the way from the start to `end` passes through a node twice: alternating ones may. */
+static bool passes_twice(const struct search *s, uint32_t end)
+{
+	const struct path *p = s->p;
+	const uint32_t nodes = s->g->nodes;
+
+	for (uint32_t state = end; state != s->start; state = p->from[state]) {
+		const uint32_t twin = state < nodes ? state + nodes : state - nodes;
+
+		/* Both states of a node have been met: is the other on the way? */
+		for (uint32_t t = end; p->dist[twin] != UNSEEN; t = p->from[t]) {
+			if (t == twin)
+				return true;
+			if (t == s->start)
+				break;
+		}
+	}
+	return false;
+}
+
+static void turn_round(struct path *p)
+{
+	for (uint32_t i = 0; i < p->len / 2; i++) {
+		const uint32_t other = p->len - 1 - i, node = p->node[i];
+		const uint8_t cls = p->cls[i];
+
+		p->node[i] = p->node[other];
+		p->cls[i] = p->cls[other];
+		p->node[other] = node;
+		p->cls[other] = cls;
+	}
+}
+
 /* The way from the start to `end`, and back over an edge of class cls. */
 static void keep(struct search *s, uint32_t end, uint8_t cls)
 {
 	struct path *p = s->p;
-	uint32_t state = end, n = 0, total = 0;
+	const bool simple = !s->shape->alternate || !passes_twice(s, end);
+	uint32_t state = end;
 
+	/* One that is not simple is kept for want of a better one only. */
+	if (!simple && p->len > 0)
+		return;
 	/* Backwards: class cls leaves the node of `end`. A row's step is the edge that leaves it. */
+	p->len = 0;
 	for (;;) {
 		const uint32_t node = state_node(s, state);
 
 		if (!is_virtual(s, node)) {
-			p->node[n] = node;
-			p->cls[n++] = cls;
+			p->node[p->len] = node;
+			p->cls[p->len++] = cls;
 		}
-		if (state == s->start || total++ > s->g->nodes * 2)
+		if (state == s->start)
 			break;
 		cls = p->by[state];
 		state = p->from[state];
 	}
-	for (uint32_t i = 0; i < n / 2; i++) {
-		const uint32_t node = p->node[i];
-		const uint8_t c = p->cls[i];
-
-		p->node[i] = p->node[n - 1 - i];
-		p->cls[i] = p->cls[n - 1 - i];
-		p->node[n - 1 - i] = node;
-		p->cls[n - 1 - i] = c;
-	}
-	p->len = n;
-	s->best = n;
+	turn_round(p);
+	p->simple = simple;
+	if (simple)
+		s->best = p->len;
 }
 
 static void reach(struct search *s, uint32_t state, uint32_t from, uint8_t cls, uint32_t dist)

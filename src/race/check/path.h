@@ -5,8 +5,8 @@
  * Breadth-first from every node that a closing edge leads into, back to where that edge comes from.
  * Virtual nodes cost nothing, so that length counts transactions. Searches are cut at the best
  * length so far and by a number of steps: the cycle is the shortest unless those ran out, then the
- * shortest that was met. The same graph gives the same cycle. An alternating one may pass through a
- * node twice, but only in a component that has a cycle without rw edges too.
+ * shortest that was met. The same graph gives the same cycle. An alternating one passes through a
+ * node twice only when no simple one was met; one exists where there is no cycle without rw edges.
  */
 #ifndef PAWL_RACE_CHECK_PATH_H
 #define PAWL_RACE_CHECK_PATH_H
@@ -26,6 +26,7 @@ struct path {
 	uint32_t *node;  /* of the graph, virtual ones left out */
 	uint8_t *cls;    /* of the edge to the next node, the last one's to the first */
 	uint32_t len;    /* 0: none found */
+	bool simple;     /* it passes through every node once */
 	uint32_t *dist;  /* by state: node, or nodes + node when its last edge was rw; working room */
 	uint32_t *from;  /* state before */
 	uint8_t *by;     /* class of the edge from there */

@@ -84,7 +84,8 @@ static enum sersi_answer init(struct sersi *s, const struct weak *w, const struc
 {
 	size_t clocks;
 
-	*s = (struct sersi){ .w = w, .kind = job->kind, .rank = job->rank, .without = job->without };
+	*s = (struct sersi){ .w = w, .kind = job->kind, .rank = job->rank };
+	s->without = job->without;
 	s->steps = job->steps == 0 ? CHECK_STEPS_DEFAULT : job->steps;
 	s->points = job->kind == SERSI_SER ? w->txns : 2 * w->txns;
 	if (__builtin_mul_overflow((size_t)s->points * sizeof(*s->clock), w->sessions, &clocks) ||
@@ -109,15 +110,14 @@ static void deinit(struct sersi *s)
 	free(s->choice);
 }
 
-static enum sersi_answer decide(struct sersi *s, struct sersi_result *ret,
-                                struct check_result *out)
+static enum sersi_answer decide(struct sersi *s, struct sersi_result *ret, struct check_result *out)
 {
 	uint32_t *points = NULL, len = 0;
 	enum sersi_answer got = pawl__sersi_force(s);
 
 	if (got == SERSI_NO)
 		return pawl__sersi_cycles(s, ret, out) ? SERSI_NO : SERSI_NO_MEMORY;
-	if (got != SERSI_YES)
+	if (got != SERSI_YES || s->fits)
 		return got;
 	got = pawl__sersi_choices(s);
 	if (got != SERSI_UNKNOWN || s->choices_len == 0)

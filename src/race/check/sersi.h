@@ -4,8 +4,9 @@
  * histories with unique writes.
  *
  *     row order is a serial order? -> yes: valid
- *     saturation: forced edges until nothing changes -> a cycle: invalid, with the cycle
- *     nothing left open -> valid;  the first order that fits -> valid
+ *     saturation: forced edges until nothing changes -> a cycle: invalid, with the cycle;
+ *         each time: the order that takes the smallest past first fits -> valid
+ *     nothing left open -> valid
  *     search in each component of what is left open -> valid, invalid, or unknown: out of steps
  *
  * The levels as orders of points. Serializable: one point a transaction. The other two: a start S
@@ -31,9 +32,9 @@
 #define SERSI_CLOCKS_MAX  ((size_t)2 << 30) /* bytes */
 #define SERSI_EDGES_MAX   ((uint32_t)1 << 26)
 #define SERSI_CHOICES_MAX ((uint32_t)1 << 23) /* pairs left open that a search may begin with */
-#define SERSI_SEARCH_MAX  16384u              /* points of one component */
-#define SERSI_NAMES_MAX   16u
-#define SERSI_ROWS_MAX    64u /* of a witness that is no cycle */
+#define SERSI_SEARCH_MAX  16384U              /* points of one component */
+#define SERSI_NAMES_MAX   16U
+#define SERSI_ROWS_MAX    64U /* of a witness that is no cycle */
 
 enum sersi_kind { SERSI_PREFIX, SERSI_SI, SERSI_SER };
 
@@ -66,7 +67,7 @@ struct sersi_job {
 PAWL_MUST_CHECK bool pawl__sersi_check(const struct weak *w, const struct sersi_job *job,
                                        struct sersi_result *ret, struct check_result *out);
 
-/* ---- between sersi.c, sersi_force.c, sersi_search.c and sersi_witness.c ---- */
+/* ---- between sersi.c, sersi_force.c, sersi_order.c, sersi_search.c, sersi_witness.c ---- */
 
 /* Why an edge between points is there, beyond so, wr and S before C. */
 struct sersi_edge {
@@ -78,7 +79,7 @@ struct sersi_edge {
 
 /* Two edges of which one must hold. */
 struct sersi_choice {
-	struct sersi_edge either, or;
+	struct sersi_edge either, or ;
 };
 
 struct sersi {
@@ -97,6 +98,7 @@ struct sersi {
 
 	struct sersi_choice *choice; /* left open */
 	uint32_t choices_len, choices_cap;
+	bool fits;       /* an order was found: nothing more has to be done */
 	const char *why; /* of unknown */
 };
 
@@ -146,8 +148,10 @@ bool pawl__sersi_before(const void *s, uint32_t point, uint32_t i, uint32_t *ret
 /* Sort edge[] by target for pawl__sersi_before. */
 PAWL_MUST_CHECK bool pawl__sersi_index(struct sersi *s);
 
-/* Force what is forced. SERSI_NO: there is a cycle. */
+/* Force what is forced, and try an order each time. SERSI_NO: there is a cycle. */
 enum sersi_answer pawl__sersi_force(struct sersi *s);
+/* Whether one order that is easily found fits. SERSI_UNKNOWN: that one does not. */
+enum sersi_answer pawl__sersi_order(const struct sersi *s);
 /* What is left open into choice[]. SERSI_YES: nothing is. */
 enum sersi_answer pawl__sersi_choices(struct sersi *s);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Saturation. What is before what is kept as clocks, computed along a topological order; from them
- * follow forced edges, with these new clocks, until nothing is forced any more. Whatever is before a
+ * follow forced edges, with these new clocks, until nothing is forced any more. What is before a
  * point of a session is so for all later ones, so of a key's writers in a session one border has to
  * be found, by halving.
  */
@@ -54,8 +54,7 @@ static enum sersi_answer clocks(struct sersi *s)
 	struct before_parts c;
 	enum sersi_answer ret = SERSI_YES;
 
-	if (!pawl__sersi_index(s) ||
-	    !pawl__before_parts(&c, s, pawl__sersi_before, s->points)) {
+	if (!pawl__sersi_index(s) || !pawl__before_parts(&c, s, pawl__sersi_before, s->points)) {
 		ret = SERSI_NO_MEMORY;
 	} else if (c.comps < s->points) {
 		ret = SERSI_NO;
@@ -123,8 +122,8 @@ static uint32_t first_later(const struct sersi *s, const struct read *r, const s
 
 static struct sersi_edge earlier(const struct sersi *s, const struct read *r, uint32_t writer)
 {
-	return (struct sersi_edge){ point_commit(s, writer), point_behind(s, r->from), r->key, r->by,
-		                    EDGE_VISIBLE };
+	return (struct sersi_edge){ point_commit(s, writer), point_behind(s, r->from), r->key,
+		                    r->by, EDGE_VISIBLE };
 }
 
 static struct sersi_edge later(const struct sersi *s, const struct read *r, uint32_t writer)
@@ -135,7 +134,8 @@ static struct sersi_edge later(const struct sersi *s, const struct read *r, uint
 
 static struct sersi_edge apart(const struct sersi *s, uint32_t a, uint32_t b, uint32_t key)
 {
-	return (struct sersi_edge){ point_commit(s, a), point_start(s, b), key, WEAK_NONE, EDGE_WW };
+	return (struct sersi_edge){ point_commit(s, a), point_start(s, b), key, WEAK_NONE,
+		                    EDGE_WW };
 }
 
 static enum sersi_answer force_read(struct sersi *s, const struct read *r)
@@ -228,6 +228,12 @@ enum sersi_answer pawl__sersi_force(struct sersi *s)
 
 		if (got != SERSI_YES || (s->without & SERSI_NO_FORCE) != 0)
 			return got;
+		if ((s->without & SERSI_NO_ORDER) == 0) {
+			got = pawl__sersi_order(s);
+			s->fits = got == SERSI_YES;
+			if (got != SERSI_UNKNOWN)
+				return got;
+		}
 		if (!spend(s, 1 + s->points / 8 + s->w->read_first[s->w->txns] / 8))
 			return SERSI_UNKNOWN;
 		got = each_read(s, force_read);

@@ -38,6 +38,7 @@ struct search {
 
 	struct change *trail;
 	size_t trail_len, trail_cap;
+	bool keep; /* the trail; what is certain is never undone */
 	struct pick *pick;
 	uint32_t picks;
 	bool no_memory;
@@ -45,35 +46,39 @@ struct search {
 
 static bool after(const struct search *k, uint32_t a, uint32_t b)
 {
-	return (k->bits[a * k->words + b / 64] >> b % 64 & 1u) != 0;
+	return (k->bits[a * k->words + b / 64] >> b % 64 & 1U) != 0;
 }
 
-/* bits[at] |= add, remembered. */
-static void merge(struct search *k, size_t at, uint64_t add)
+/* Remember what bits[at] was. */
+static bool remember(struct search *k, size_t at)
 {
-	if ((k->bits[at] | add) == k->bits[at] || k->no_memory)
-		return;
 	if (k->trail_len == k->trail_cap) {
 		const size_t cap = k->trail_cap == 0 ? 4096 : k->trail_cap * 2;
 		struct change *bigger = realloc(k->trail, cap * sizeof(*bigger));
 
 		if (bigger == NULL) {
 			k->no_memory = true;
-			return;
+			return false;
 		}
 		k->trail = bigger;
 		k->trail_cap = cap;
 	}
 	k->trail[k->trail_len++] = (struct change){ at, k->bits[at] };
-	k->bits[at] |= add;
+	return true;
 }
 
 /* Row `to` of one matrix gets row `from` and the bit of from's own point. */
 static void merge_row(struct search *k, size_t to, size_t from, uint32_t own)
 {
-	for (size_t i = 0; i < k->words; i++)
-		merge(k, to * k->words + i, k->bits[from * k->words + i]);
-	merge(k, to * k->words + own / 64, UINT64_C(1) << own % 64);
+	uint64_t *into = k->bits + to * k->words;
+	const uint64_t *add = k->bits + from * k->words;
+
+	for (size_t i = 0; i < k->words; i++) {
+		const uint64_t bits = add[i] | (i == own / 64 ? UINT64_C(1) << own % 64 : 0);
+
+		if ((bits & ~into[i]) != 0 && (!k->keep || remember(k, to * k->words + i)))
+			into[i] |= bits;
+	}
 }
 
 static void spend(struct search *k, uint64_t n)
@@ -258,10 +263,10 @@ static enum sersi_answer solve(struct search *k)
 struct parts {
 	struct sersi *s;
 	struct before_parts base, all; /* without the choices' edges, with them */
-	uint32_t *local;             /* by point */
-	uint32_t *size;              /* points by component of all */
-	uint32_t *choices;           /* by component of all, and two more: ends, then places */
-	uint32_t *by_comp;           /* choices by component */
+	uint32_t *local;               /* by point */
+	uint32_t *size;                /* points by component of all */
+	uint32_t *choices;             /* by component of all, and two more: ends, then places */
+	uint32_t *by_comp;             /* choices by component */
 };
 
 static bool parts_init(struct parts *p, struct sersi *s)
@@ -285,11 +290,10 @@ static bool parts_init(struct parts *p, struct sersi *s)
 		s->edges_cap = edges + 2 * s->choices_len;
 	}
 	ok = p->local != NULL && p->size != NULL && p->choices != NULL && p->by_comp != NULL &&
-	     pawl__sersi_index(s) &&
-	     pawl__before_parts(&p->base, s, pawl__sersi_before, s->points);
+	     pawl__sersi_index(s) && pawl__before_parts(&p->base, s, pawl__sersi_before, s->points);
 	for (uint32_t i = 0; i < s->choices_len; i++) {
 		s->edge[s->edges_len++] = s->choice[i].either;
-		s->edge[s->edges_len++] = s->choice[i].or;
+		s->edge[s->edges_len++] = s->choice[i].or ;
 	}
 	ok = ok && pawl__sersi_index(s) &&
 	     pawl__before_parts(&p->all, s, pawl__sersi_before, s->points);
@@ -354,8 +358,7 @@ static void closure(struct search *k, const struct parts *p, uint32_t comp)
 		for (uint32_t i = 0; pawl__sersi_before(k->s, k->point[v], i, &u); i++)
 			if (u != WEAK_NONE && p->all.comp[u] == comp)
 				merge_row(k, p->local[u], v, v);
-	/* These are never undone. */
-	k->trail_len = 0;
+	k->keep = true;
 }
 
 static bool search_init(struct search *k, struct parts *p, uint32_t comp)

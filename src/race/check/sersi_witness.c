@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What to show: the cycle of forced edges, under its name; or the transactions that no order fits. */
+/* What to show: a cycle of forced edges, under its name; or the transactions no order fits. */
 #include "race/check/sersi.h"
 
 #include <stdio.h>
@@ -40,8 +40,8 @@ static struct check_step step(const struct sersi *s, uint32_t p, uint32_t q)
 {
 	const struct weak *w = s->w;
 	const uint32_t u = point_txn(s, p), v = point_txn(s, q);
-	struct check_step ret = { w->row[u], EDGE_SESSION, HISTORY_NONE, VALUE_NIL, VALUE_NIL,
-		                  HISTORY_NONE };
+	struct check_step ret = { w->row[u], EDGE_SESSION, HISTORY_NONE,
+		                  VALUE_NIL, VALUE_NIL,    HISTORY_NONE };
 	const struct sersi_edge *e = forced(s, p, q);
 
 	if (p == point_commit(s, u) && q == point_start(s, v)) {
@@ -71,7 +71,8 @@ static struct check_step step(const struct sersi *s, uint32_t p, uint32_t q)
 }
 
 /* Steps of a cycle of points, those of one transaction taken together; returns how many. */
-static uint32_t steps_of(const struct sersi *s, const struct before_cycle *c, struct check_step *ret)
+static uint32_t steps_of(const struct sersi *s, const struct before_cycle *c,
+                         struct check_step *ret)
 {
 	uint32_t n = 0, low = 0;
 
@@ -224,7 +225,7 @@ bool pawl__sersi_no_order(const struct sersi *s, const uint32_t *points, uint32_
 
 		if (points[i] == point_commit(s, t))
 			at[n++] = (struct check_step){ s->w->row[t], EDGE_NONE, HISTORY_NONE,
-				                       VALUE_NIL, VALUE_NIL, HISTORY_NONE };
+				                       VALUE_NIL,    VALUE_NIL, HISTORY_NONE };
 	}
 	qsort(at, n, sizeof(*at), ascending);
 	w.text = no_order_text(s, n, out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * race/check/table - a map from 64-bit keys to 32-bit values: open addressing, linear probing, never
- * more than half full. TABLE_NONE is no value, so an empty slot needs no mark of its own.
+ * race/check/table - a map from 64-bit keys to 32-bit values: open addressing, linear probing,
+ * never more than half full. TABLE_NONE is no value, so an empty slot needs no mark of its own.
  * Threads: one owner. Limits: TABLE_MAX entries. The order of entries is never visible.
  */
 #ifndef PAWL_RACE_CHECK_TABLE_H
@@ -97,8 +97,8 @@ PAWL_MUST_CHECK static inline bool table_grow(struct table *t)
 	return true;
 }
 
-/* Where the value of key is or goes, TABLE_NONE when new: the caller then writes one. The pointer is
- * good until the next call. NULL: no memory. */
+/* Where the value of key is or goes, TABLE_NONE when new: the caller then writes one. The pointer
+ * is good until the next call. NULL: no memory. */
 PAWL_MUST_CHECK static inline uint32_t *table_put(struct table *t, uint64_t key)
 {
 	size_t i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the level that was promised to the rules that decide it, and from what they find to a result. */
+/* From the level that was promised to the rules that decide it, and from these to a result. */
 #include "race/check/weak.h"
 
 #include <stdio.h>
@@ -31,8 +31,10 @@ static const struct {
 	enum level level;
 	int rung;
 } aliases[] = {
-	{ LEVEL_STRONG_SESSION_READ_COMMITTED, 0 },   { LEVEL_STRONG_SESSION_SNAPSHOT_ISOLATION, 4 },
-	{ LEVEL_STRONG_SESSION_SERIALIZABLE, 5 },     { LEVEL_REPEATABLE_READ, 5 },
+	{ LEVEL_STRONG_SESSION_READ_COMMITTED, 0 },
+	{ LEVEL_STRONG_SESSION_SNAPSHOT_ISOLATION, 4 },
+	{ LEVEL_STRONG_SESSION_SERIALIZABLE, 5 },
+	{ LEVEL_REPEATABLE_READ, 5 },
 };
 
 static const struct {
@@ -126,7 +128,7 @@ static bool add_faults(struct run *r)
 			at[n].text = fault_text(r, (enum weak_read_fault)k, one);
 			if (s == NULL || at[n].text == NULL)
 				return false;
-			s[0] = s[1] = (struct check_step){ one->row, EDGE_NONE, one->key,
+			s[0] = s[1] = (struct check_step){ one->row,   EDGE_NONE, one->key,
 				                           one->value, VALUE_NIL, HISTORY_NONE };
 			if (two)
 				s[0].op = one->from;
@@ -317,7 +319,7 @@ static enum pawl_status finish(struct run *r, enum outcome got, int fails)
 	struct check_result *out = r->out;
 	struct check_anomaly *all;
 
-	out->verdict = got == HOLDS ? VERDICT_VALID
+	out->verdict = got == HOLDS   ? VERDICT_VALID
 	               : got == FAILS ? VERDICT_INVALID
 	                              : VERDICT_UNKNOWN;
 	if (got == FAILS) {

@@ -11,8 +11,8 @@
  *     read committed   t2 -wr-> an earlier read of t3      => t2 before t1
  *     read atomic      t2 -so or wr-> t3                   => t2 before t1
  *     causal           t2 -(so or wr)+-> t3                => t2 before t1
- * (Biswas and Enea 2019; that the edges below suffice: Moldrup and Pavlogiannis, PLDI 2025.) Sessions
- * are ordered at every level: a session is a process.
+ * (Biswas and Enea 2019; that the edges below suffice: Moldrup and Pavlogiannis, PLDI 2025.)
+ * Sessions are ordered at every level: a session is a process.
  *
  * Invariants:
  *  (1) A transaction is a row that is ok, or one of unknown outcome of which somebody read. Of the
@@ -24,8 +24,8 @@
  *      and are no part of the graph.
  *
  * Errors: false from any function is "no memory". Owner: one thread.
- * Cost: RC and RA O(n^1.5) at worst, linear for bounded transactions; causal O(n * sessions), clocks
- * are kept only for sessions' heads and for transactions that still have readers to come.
+ * Cost: RC and RA O(n^1.5) at worst, linear for bounded transactions; causal O(n * sessions).
+ * Clocks are kept only for sessions' heads and for transactions that still have readers to come.
  */
 #ifndef PAWL_RACE_CHECK_WEAK_H
 #define PAWL_RACE_CHECK_WEAK_H
@@ -33,10 +33,10 @@
 #include "race/check/check.h"
 #include "race/check/table.h"
 
-#define WEAK_NONE UINT32_MAX
-#define WEAK_INIT (UINT32_MAX - 1) /* the imagined transaction that wrote the initial values */
+#define WEAK_NONE         UINT32_MAX
+#define WEAK_INIT         (UINT32_MAX - 1) /* imagined: it wrote the initial values */
 
-#define WEAK_SESSIONS_MAX 8192u /* of the causal rule, whose memory grows with their square */
+#define WEAK_SESSIONS_MAX 8192U /* of the causal rule, whose memory grows with their square */
 
 enum weak_read_fault {
 	READ_FUTURE,   /* its own write that comes later */
@@ -65,7 +65,7 @@ struct weak {
 	uint32_t *row;   /* by transaction */
 	int64_t initial; /* what a key held before anybody wrote it */
 
-	/* Sessions: those of session s are session_txn[session_first[s] .. session_first[s + 1]). */
+	/* Those of session s are session_txn[session_first[s] .. session_first[s + 1]). */
 	uint32_t sessions;
 	uint32_t *session; /* by transaction */
 	uint32_t *place;   /* by transaction: in its session, from 1 */
@@ -129,15 +129,16 @@ struct weak_forced {
 };
 
 /* Where a level's rule puts its edges. It is run once to count; when the order of rows does not
- * prove that there is no cycle, again to store them; and again to say why, for those of a witness. */
+ * prove that there is no cycle, again to store them; and again to explain those of a witness. */
 enum weak_pass { PASS_COUNT, PASS_STORE, PASS_EXPLAIN };
 
 struct weak_edges {
 	enum weak_pass pass;
-	const uint32_t *order; /* for the causal rule: a topological order of so and wr; NULL: as is */
-	const uint32_t *rank;  /* places in order; NULL: as is */
-	bool forward;          /* every edge goes forward in that order: there is no cycle */
-	uint32_t *first; /* by target, and one more: its sources; while storing, where the next goes */
+	const uint32_t
+		*order; /* for the causal rule: a topological order of so and wr; NULL: as is */
+	const uint32_t *rank; /* places in order; NULL: as is */
+	bool forward;         /* every edge goes forward in that order: there is no cycle */
+	uint32_t *first; /* by target, and one more: its sources; while storing, the next one's place */
 	uint32_t *from;
 	uint64_t count;
 	uint64_t stale_count;
@@ -181,7 +182,7 @@ PAWL_MUST_CHECK bool pawl__weak_ra(const struct weak *w, struct weak_edges *e);
 /* PRE: so and wr have no cycle, and e->order is from pawl__weak_order. */
 PAWL_MUST_CHECK bool pawl__weak_cc(const struct weak *w, struct weak_edges *e);
 
-/* A topological order of so and wr. *ret NULL: transactions stand in one; *cyclic: there is none. */
+/* A topological order of so and wr. *ret NULL: transactions stand in one; *cyclic: none is. */
 PAWL_MUST_CHECK bool pawl__weak_order(const struct weak *w, uint32_t **ret, bool *cyclic);
 
 /*

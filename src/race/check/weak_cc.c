@@ -2,14 +2,14 @@
 /*
  * The rule of causal consistency: of each key a transaction reads the last of what it knows of.
  *
- * What t knows of is a clock: for each session, how many of its transactions. Transactions are taken
- * in a topological order of so and wr. A session's own clock runs along; the clock of a transaction
- * is kept aside only until the last reader from another session has been served, so memory follows
- * what is still being read and not the length of the history.
+ * What t knows of is a clock: for each session, how many of its transactions. Transactions are
+ * taken in a topological order of so and wr. A session's own clock runs along; the clock of a
+ * transaction is kept aside only until the last reader from another session has been served, so
+ * memory follows what is still being read and not the length of the history.
  *
  * For each key the rule needs the last writer in each session that a clock covers. Writers that
  * were already passed are counted per key and session; nearly always the last of these is the one,
- * otherwise it is looked for backwards. A writer that the one read from knew of itself needs no edge.
+ * otherwise it is looked for backwards. A writer of which the one read from knew needs no edge.
  */
 #include "race/check/weak.h"
 
@@ -30,7 +30,7 @@ struct clocks {
 	struct weak_writers by_key;
 };
 
-#define CLOCKS_CHUNK 1024u
+#define CLOCKS_CHUNK 1024U
 
 static uint32_t *clock_at(const struct clocks *c, uint32_t i)
 {
@@ -210,11 +210,11 @@ bool pawl__weak_cc(const struct weak *w, struct weak_edges *e)
  * the transaction that its next one needs. */
 struct order {
 	const struct weak *w;
-	uint32_t *next;    /* by session: how many went */
-	uint32_t *queue;   /* ring of sessions that may be able to go on */
-	uint32_t *waiter;  /* by transaction: a session that waits for it; WEAK_NONE */
-	uint32_t *behind;  /* by session: who waits for the same */
-	uint8_t *gone;     /* by transaction */
+	uint32_t *next;   /* by session: how many went */
+	uint32_t *queue;  /* ring of sessions that may be able to go on */
+	uint32_t *waiter; /* by transaction: a session that waits for it; WEAK_NONE */
+	uint32_t *behind; /* by session: who waits for the same */
+	uint8_t *gone;    /* by transaction */
 	uint32_t head, len;
 };
 

@@ -71,8 +71,7 @@ static void tidy(const struct weak *w, struct before_cycle *c)
 		    only_session(w, a, b) && only_session(w, b, d)) {
 			const uint32_t out = (i + 1) % c->len;
 
-			memmove(c->at + out, c->at + out + 1,
-			        (c->len - out - 1) * sizeof(*c->at));
+			memmove(c->at + out, c->at + out + 1, (c->len - out - 1) * sizeof(*c->at));
 			c->len--;
 			i = out < i ? i - 1 : i;
 		} else {
@@ -128,8 +127,8 @@ static bool explain(const struct weak *w, struct weak_edges *e, weak_rule_fn rul
 static struct check_step step(const struct weak *w, const struct weak_edges *e, uint32_t u,
                               uint32_t v)
 {
-	struct check_step s = { w->row[u], EDGE_SESSION, HISTORY_NONE, VALUE_NIL, VALUE_NIL,
-		                HISTORY_NONE };
+	struct check_step s = { w->row[u], EDGE_SESSION, HISTORY_NONE,
+		                VALUE_NIL, VALUE_NIL,    HISTORY_NONE };
 	const struct weak_forced *why;
 
 	s.key = read_between(w, u, v);
@@ -151,8 +150,9 @@ static struct check_step step(const struct weak *w, const struct weak_edges *e, 
 	return s;
 }
 
-static bool write_down(const struct weak *w, const struct weak_edges *e, const struct before_cycle *c,
-                       struct check_witness *ret, struct check_result *out)
+static bool write_down(const struct weak *w, const struct weak_edges *e,
+                       const struct before_cycle *c, struct check_witness *ret,
+                       struct check_result *out)
 {
 	struct check_step *s = arena_array(&out->arena, struct check_step, c->len);
 
@@ -184,7 +184,10 @@ bool pawl__weak_stale_witness(const struct weak *w, const struct weak_stale *s,
 	if (ok)
 		steps = arena_array(&out->arena, struct check_step, c.len);
 	if (steps != NULL) {
-		steps[0] = (struct check_step){ w->row[s->by], EDGE_RW, s->key, w->initial,
+		steps[0] = (struct check_step){ w->row[s->by],
+			                        EDGE_RW,
+			                        s->key,
+			                        w->initial,
 			                        pawl__weak_value(w, s->seen, s->key),
 			                        HISTORY_NONE };
 		for (uint32_t i = 0; i + 1 < c.len; i++)

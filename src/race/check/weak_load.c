@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-#define SLOT_NONE 0u
+#define SLOT_NONE 0U
 
 /* A written value: the write's mop + 1, its row, and what else is known of it. */
 struct slot {
@@ -29,12 +29,12 @@ struct loader {
 
 static bool bit_get(const uint8_t *bits, uint32_t i)
 {
-	return ((unsigned)bits[i / 8] >> i % 8 & 1u) != 0;
+	return ((unsigned)bits[i / 8] >> i % 8 & 1U) != 0;
 }
 
 static void bit_set(uint8_t *bits, uint32_t i)
 {
-	bits[i / 8] = (uint8_t)(bits[i / 8] | 1u << i % 8);
+	bits[i / 8] = (uint8_t)(bits[i / 8] | 1U << i % 8);
 }
 
 static void *column(size_t size, size_t n)
@@ -136,7 +136,7 @@ static int64_t final_value(const struct history *h, uint32_t row, uint32_t key)
 	UNREACHABLE();
 }
 
-/* Where a read of another's write came from: a row, WEAK_INIT, or WEAK_NONE when that is a fault. */
+/* Where a read of another's write came from: a row, WEAK_INIT, or WEAK_NONE: that is a fault. */
 static uint32_t source(struct loader *l, uint32_t row, uint32_t m)
 {
 	const struct history *h = l->h;
@@ -350,7 +350,7 @@ enum pawl_status pawl__weak_load(struct weak *w, const struct history *h,
 	}
 	for (uint32_t r = 0; r < h->ops_len; r++)
 		put_row(&l, r);
-	/* Places of writes are no places of the row at hand: those of this pass are set as it goes. */
+	/* What the first pass left there is of no row that the second has come to yet. */
 	memset(l.last, 0xff, h->keys_len * sizeof(*l.last));
 	load_reads(&l);
 	if (!w->ambiguous) {

@@ -296,6 +296,7 @@ static void flush_events(struct flush *f)
 		args_put_str(f->a, 2, v->key);
 		args_put_str(f->a, 3, v->body);
 	}
+	pawl__args_i64(f->a, f->s->xact);
 	(void)pawl__pg_send(&f->s->conn, PG_EVENT_ADD);
 }
 

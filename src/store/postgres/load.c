@@ -413,6 +413,7 @@ static enum pawl_status drawn(struct pg_store *s, struct ws *ws, unsigned slot,
 	s->block = block;
 	s->limit = block * PG_BLOCK + PG_BLOCK - 1;
 	s->part = pg_i64(r, 0, 3);
+	s->xact = pg_i64(r, 0, 4);
 	s->loaded = true;
 	if (ws->now_us < high_water_us)
 		ws->now_us = high_water_us;

@@ -107,14 +107,14 @@ static const char *const schema_1[] = {
 	"  deadline_us bigint NOT NULL"
 	") WITH (fillfactor = 80)",
 
-	/* In order of xid, then number: see the view. */
+	/* In order of xact, then number: see the view, and PG_XACT. */
 	"CREATE TABLE pawl.event ("
-	"  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),"
+	"  xact bigint NOT NULL CHECK (xact > 0),"
 	"  number bigint NOT NULL CHECK (number > 0),"
 	"  topic text NOT NULL CHECK (topic <> ''),"
 	"  key text NOT NULL,"
 	"  body text NOT NULL,"
-	"  PRIMARY KEY (xid, number))",
+	"  PRIMARY KEY (xact, number))",
 
 	"CREATE TABLE pawl.job ("
 	"  number bigint PRIMARY KEY CHECK (number > 0),"
@@ -178,13 +178,10 @@ static const char *const schema_1_views[] = {
 	"CREATE VIEW pawl.orders AS SELECT pawl.id(number) AS id,"
 	" (ARRAY['held', 'confirmed', 'cancelled'])[state + 1] AS state,"
 	" pawl.time(nullif(expires_us, 0)) AS expires_at, body, version FROM pawl.order_",
-	/* Those that no transaction still running may precede. Order by number what lies between two
-	 * horizons: see docs/sql.md. */
+	/* Those that no transaction which still runs may precede. */
 	"CREATE VIEW pawl.events AS SELECT pawl.id(number) AS id, topic, key, body,"
-	" number >> 10 AS revision, number, xid FROM pawl.event"
-	" WHERE xid < pg_snapshot_xmin(pg_current_snapshot())",
-	"CREATE FUNCTION pawl.event_horizon() RETURNS xid8 LANGUAGE sql STABLE"
-	" RETURN pg_snapshot_xmin(pg_current_snapshot())",
+	" number >> 10 AS revision, xact, number FROM pawl.event"
+	" WHERE xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
 
 	/* What moves an amount by plain SQL as pawl does it: locks in its order, a revision drawn
 	 * under the locks, an entry in the log. */
@@ -292,7 +289,7 @@ static enum pawl_status upgrade(struct pg_conn *c, unsigned char ret_hash_key[PG
  * number which has not come yet would stay hidden until it has. */
 static enum pawl_status events_adopt(struct pg_conn *c, struct pawl_error *err)
 {
-	return run(c, "UPDATE pawl.event SET xid = '3' WHERE xid > pg_current_xact_id()", err);
+	return run(c, "UPDATE pawl.event SET xact = 3 WHERE xact > pg_current_xact_id()::text::bigint", err);
 }
 
 enum pawl_status pawl__pg_schema(struct pg_conn *c, bool read_only,

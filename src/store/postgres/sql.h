@@ -18,6 +18,13 @@
 /* What is inserted is taken apart by unnest in the list of columns: half the cost of a FROM, which
  * first puts each array into a store of its own. All arrays are of one length. */
 
+/* Where the events of a transaction that holds its locks stand, among those of all: behind every
+ * transaction that it waited for, and not before the horizon has passed itself. Its own number alone
+ * would not do: that may be older than the number of one it waited for. */
+#define PG_XACT \
+	"greatest(pg_current_xact_id()::text::bigint," \
+	" pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)"
+
 /* A statement that changes exactly $n rows, or fails with 22012 before anything is committed. */
 #define PG_EXACTLY(n, change) \
 	"WITH changed AS (" change " RETURNING 1) SELECT 1 / (count(*) = " n ")::integer FROM changed"
@@ -56,7 +63,7 @@
 	X(LANE_LOCK,      "SELECT revision, answers, " PG_TIMEOUTS("5s", "10s") ", " PG_PLANS \
 	                  " FROM pawl.lane WHERE id = $1::bigint AND owner = $2::bigint FOR UPDATE") \
 	X(DRAW,           "SELECT nextval('pawl.revision'), (SELECT max(high_water_us) FROM pawl.lane), " \
-	                  PG_NOW ", (SELECT max(part) FROM pawl.answer_part)") \
+	                  PG_NOW ", (SELECT max(part) FROM pawl.answer_part), " PG_XACT) \
 	X(LANE_SET,       PG_EXACTLY("1", "UPDATE pawl.lane SET revision = greatest(revision, $2::bigint)," \
 	                  " answers = $3::bigint, high_water_us = greatest(high_water_us, $4::bigint)," \
 	                  " accounts = accounts + $5::bigint, holds_live = holds_live + $6::bigint," \
@@ -137,8 +144,8 @@
 	                  " token = u.token, deadline_us = u.deadline_us FROM unnest($1::text[], $2::text[]," \
 	                  " $3::bigint[], $4::bigint[]) AS u (name, owner, token, deadline_us)" \
 	                  " WHERE l.name = u.name")) \
-	X(EVENT_ADD,      "INSERT INTO pawl.event (number, topic, key, body) SELECT unnest($1::bigint[])," \
-	                  " unnest($2::text[]), unnest($3::text[]), unnest($4::text[])") \
+	X(EVENT_ADD,      "INSERT INTO pawl.event (number, topic, key, body, xact) SELECT unnest($1::bigint[])," \
+	                  " unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), $5::bigint") \
 	X(JOB_ADD,        "INSERT INTO pawl.job (number, queue, state, attempt, run_at_us, body)" \
 	                  " SELECT unnest($1::bigint[]), unnest($2::text[]), 0, 0, unnest($3::bigint[])," \
 	                  " unnest($4::text[])") \

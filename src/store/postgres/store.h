@@ -42,6 +42,7 @@ struct pg_store {
 	bool loaded;      /* its revision is drawn under its locks */
 	int64_t limit;    /* the last revision that it may use */
 	int64_t part;     /* of answers, until it ends */
+	int64_t xact;     /* where its events stand: PG_XACT */
 	int64_t made;     /* accounts that it has numbered */
 	struct pg_counts counts;
 	uint64_t gap[PG_GAPS / 64]; /* slots that it has locked */

@@ -206,8 +206,7 @@ bool gen_spoil(struct gen_history *g, struct rng *rng)
 
 	for (uint32_t i = 0; i < g->ops; i++)
 		for (uint32_t j = 0; j < g->op[i].mops; j++)
-			if (g->op[i].type == HT_OK && !g->op[i].mop[j].write &&
-			    chance(rng, ++seen))
+			if (g->op[i].type == HT_OK && !g->op[i].mop[j].write && chance(rng, ++seen))
 				read = &g->op[i].mop[j];
 	if (read == NULL)
 		return false;
@@ -293,8 +292,8 @@ void gen_write(const struct gen_history *g, struct buf *to)
 
 struct history *gen_read(const struct gen_history *g)
 {
-	const struct history_options o = { HISTORY_EDN, g->lists ? HISTORY_LISTS_AUTO
-		                                                 : HISTORY_LISTS_OPAQUE };
+	const struct history_options o = { HISTORY_EDN,
+		                           g->lists ? HISTORY_LISTS_AUTO : HISTORY_LISTS_OPAQUE };
 	struct history *h = NULL;
 	struct pawl_error err = { 0 };
 	struct buf b;

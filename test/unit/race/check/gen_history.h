@@ -4,7 +4,7 @@
  * known isolation level, or with one planted anomaly; written as Jepsen EDN, so that they pass
  * through the reader like anybody's.
  *
- * A database is a log of commits and, per transaction, the set of commits that it sees (a bit each).
+ * A database is a log of commits and, per transaction, the set of commits that it sees, in bits.
  * What a key holds is the list of the values written to it, in the order of the log; a register's
  * value is the last of them. So one simulation serves list-append and registers.
  *
@@ -60,8 +60,8 @@ struct gen_shape {
 	enum gen_db db;
 	bool lists;
 	uint32_t ops, mops, keys, processes; /* at most */
-	bool crashes; /* some fail, some have no known outcome */
-	bool last_read; /* at the end somebody reads every key */
+	bool crashes;                        /* some fail, some have no known outcome */
+	bool last_read;                      /* at the end somebody reads every key */
 };
 
 void gen_make(struct gen_history *g, const struct gen_shape *shape, struct rng *rng);
@@ -83,13 +83,13 @@ enum gen_anomaly {
 	PLANT_WRITE_SKEW, /* the smallest G2-item */
 	PLANT_G2,         /* three transactions round */
 	PLANT_INTERNAL,
-	PLANT_FUTURE,   /* registers */
-	PLANT_THIN_AIR, /* registers */
-	PLANT_OTV,      /* registers */
-	PLANT_CAUSAL,   /* registers */
+	PLANT_FUTURE,         /* registers */
+	PLANT_THIN_AIR,       /* registers */
+	PLANT_OTV,            /* registers */
+	PLANT_CAUSAL,         /* registers */
 	PLANT_CAUSAL_SESSION, /* registers */
-	PLANT_ORDER,     /* lists: incompatible-order */
-	PLANT_DUPLICATE, /* lists: duplicate-elements */
+	PLANT_ORDER,          /* lists: incompatible-order */
+	PLANT_DUPLICATE,      /* lists: duplicate-elements */
 	PLANTS
 };
 

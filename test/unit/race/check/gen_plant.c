@@ -73,8 +73,13 @@ static void parse(struct gen_history *g, const char *p, uint32_t at)
 bool gen_plant(struct gen_history *g, enum gen_anomaly what, bool lists, struct rng *rng)
 {
 	const char *plan = lists ? plans[what].lists : plans[what].registers;
-	const struct gen_shape shape = { .db = GEN_SERIAL, .lists = lists, .ops = 24, .mops = 4,
-		                         .keys = 3, .processes = 5, .crashes = true,
+	const struct gen_shape shape = { .db = GEN_SERIAL,
+		                         .lists = lists,
+		                         .ops = 24,
+		                         .mops = 4,
+		                         .keys = 3,
+		                         .processes = 5,
+		                         .crashes = true,
 		                         .last_read = lists };
 	uint32_t end = 0;
 	const uint32_t early = (uint32_t)pawl__rng_below(rng, 2);

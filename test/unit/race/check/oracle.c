@@ -93,7 +93,7 @@ static bool some_order(const struct judge *j, struct state *s, enum oracle_level
 		if ((s->started >> t & 1) == 0) {
 			if (!may_start(j, s, t, level == ORACLE_SI))
 				continue;
-			next.started |= 1u << t;
+			next.started |= 1U << t;
 			if (level != ORACLE_SER) {
 				if (some_order(j, &next, level))
 					return true;
@@ -102,7 +102,7 @@ static bool some_order(const struct judge *j, struct state *s, enum oracle_level
 		} else if ((s->ended >> t & 1) != 0) {
 			continue;
 		}
-		next.ended |= 1u << t;
+		next.ended |= 1U << t;
 		next.log[next.len++] = t;
 		if (some_order(j, &next, level))
 			return true;
@@ -203,7 +203,7 @@ static bool some_commit_order(struct judge *j, enum oracle_level level, uint32_t
 		if ((used >> t & 1) != 0)
 			continue;
 		j->place[t] = placed;
-		if (some_commit_order(j, level, placed + 1, used | 1u << t))
+		if (some_commit_order(j, level, placed + 1, used | 1U << t))
 			return true;
 	}
 	return false;
@@ -258,13 +258,13 @@ bool oracle_holds(const struct gen_history *g, enum oracle_level level, enum ora
 	for (uint32_t i = 0; i < g->ops; i++)
 		if (g->op[i].type == HT_INFO)
 			unsure[unsures++] = i;
-	for (uint32_t set = 0; set < 1u << unsures; set++) {
+	for (uint32_t set = 0; set < 1U << unsures; set++) {
 		struct judge j = { .g = g };
 		struct state s = { 0 };
 		uint32_t left_out = 0;
 
 		for (uint32_t i = 0; i < unsures; i++)
-			left_out |= (set >> i & 1) != 0 ? 1u << unsure[i] : 0;
+			left_out |= (set >> i & 1) != 0 ? 1U << unsure[i] : 0;
 		for (uint32_t i = 0; i < g->ops; i++)
 			if (g->op[i].type != HT_FAIL && (left_out >> i & 1) == 0)
 				j.op[j.n++] = &g->op[i];

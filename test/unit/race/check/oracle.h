@@ -15,7 +15,15 @@
 
 #define ORACLE_OPS 8 /* of histories that can be judged */
 
-enum oracle_level { ORACLE_RC, ORACLE_RA, ORACLE_CC, ORACLE_PREFIX, ORACLE_SI, ORACLE_SER, ORACLE_LEVELS };
+enum oracle_level {
+	ORACLE_RC,
+	ORACLE_RA,
+	ORACLE_CC,
+	ORACLE_PREFIX,
+	ORACLE_SI,
+	ORACLE_SER,
+	ORACLE_LEVELS
+};
 
 enum oracle_order { ORACLE_FREE, ORACLE_SESSIONS, ORACLE_REALTIME };
 
@@ -23,8 +31,8 @@ enum oracle_order { ORACLE_FREE, ORACLE_SESSIONS, ORACLE_REALTIME };
 bool oracle_holds(const struct gen_history *g, enum oracle_level level, enum oracle_order order);
 
 /*
- * The same of longer histories, by the axioms' own saturation: whatever a commit order must contain is
- * put into a matrix, until nothing is added. RC, RA and CC of registers with sessions, and only
+ * The same of longer histories: whatever the axioms ask of the order of commits is put into a
+ * matrix, which then has a cycle or not. RC, RA and CC of registers with sessions, and only
  * when every transaction is ok.
  */
 bool oracle_forced(const struct gen_history *g, enum oracle_level level);

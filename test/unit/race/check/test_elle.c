@@ -26,7 +26,8 @@ static const struct {
 	{ LEVEL_SNAPSHOT_ISOLATION, ORACLE_SI, ORACLE_FREE, "snapshot-isolation" },
 	{ LEVEL_STRONG_SESSION_SNAPSHOT_ISOLATION, ORACLE_SI, ORACLE_SESSIONS,
 	  "strong-session-snapshot-isolation" },
-	{ LEVEL_STRONG_SNAPSHOT_ISOLATION, ORACLE_SI, ORACLE_REALTIME, "strong-snapshot-isolation" },
+	{ LEVEL_STRONG_SNAPSHOT_ISOLATION, ORACLE_SI, ORACLE_REALTIME,
+	  "strong-snapshot-isolation" },
 };
 
 static uint64_t histories(uint64_t usual)
@@ -173,14 +174,10 @@ static void test_check_rw_register__tiny_history_that_holds_not_invalid(void **s
 {
 	static struct gen_history g;
 	static const struct ask asks[] = {
-		{ .level = 0 },
-		{ .level = 0, .wfr = true },
-		{ .level = 1 },
-		{ .level = 1, .wfr = true, .sequential = true },
-		{ .level = 2 },
-		{ .level = 2, .wfr = true, .linearizable = true },
-		{ .level = 3 },
-		{ .level = 4 },
+		{ .level = 0 }, { .level = 0, .wfr = true },
+		{ .level = 1 }, { .level = 1, .wfr = true, .sequential = true },
+		{ .level = 2 }, { .level = 2, .wfr = true, .linearizable = true },
+		{ .level = 3 }, { .level = 4 },
 		{ .level = 5 },
 	};
 
@@ -212,9 +209,13 @@ static void test_check_dependencies__database_keeps_its_promise_not_invalid(void
 	(void)state;
 	for (uint64_t seed = 0; seed < histories(2000); seed++)
 		for (size_t i = 0; i < ARRAY_LEN(promises); i++) {
-			const struct gen_shape shape = { .db = promises[i].db, .lists = seed % 2 != 0,
-				                         .ops = 50, .mops = 5, .keys = 4,
-				                         .processes = 6, .crashes = seed % 4 < 2 };
+			const struct gen_shape shape = { .db = promises[i].db,
+				                         .lists = seed % 2 != 0,
+				                         .ops = 50,
+				                         .mops = 5,
+				                         .keys = 4,
+				                         .processes = 6,
+				                         .crashes = seed % 4 < 2 };
 			struct ask ask = { .level = promises[i].level };
 			struct rng rng;
 

@@ -82,9 +82,10 @@ static const struct small_case planted[] = {
 	  BEGIN(0, "[:r :x nil] [:r :z nil]") BEGIN(3, "[:append :z 1]") AT(1, "[:append :x 1]")
 	          AT(2, "[:r :z nil]") END(3, "[:append :z 1]") END(0, "[:r :x nil] [:r :z [1]]"),
 	  STRICT, "G-nonadjacent-item-realtime 1", BAD },
-	{ "write skew that real time closes",
-	  BEGIN(0, "[:r :x nil]") BEGIN(1, "[:r :y nil]") END(0, "[:r :x nil] [:append :y 1]")
-	          END(1, "[:r :z nil] [:append :x 1]") AT(2, "[:r :y nil] [:append :z 1]"),
+	{ "two reads of the past that real time closes",
+	  BEGIN(0, "[:r :x nil]") BEGIN(1, "[:r :y nil]") AT(2, "[:append :y 1]")
+	          AT(3, "[:append :z 1]") END(1, "[:r :y nil] [:append :x 1]")
+	                  END(0, "[:r :x nil] [:r :z [1]]"),
 	  STRICT, "G2-item-realtime 1", BAD },
 };
 

@@ -191,7 +191,7 @@ static void test_lists__prefixes_are_lengths_and_others_apart(void **state)
 	pawl__history_free(h);
 }
 
-/* The text of the longest list is compared before its elements: "1 2 3" is no prefix of "1 2 33". */
+/* The longest list's text is compared before its elements: "1 2 3" does not begin "1 2 33". */
 static void test_lists__numbers_that_begin_alike(void **state)
 {
 	struct history *h = read_ok("{:type :ok :f :txn :value [[:r 1 [1 2 3]] [:r 1 [1 2 33]] "
@@ -352,6 +352,12 @@ static void test_plume__both_dialects(void **state)
 	assert_true(h->has_initial);
 	assert_int_equal(h->initial, 0);
 	pawl__history_free(h);
+	h = read_ok("w(1,0,0,0)\nw(2,1,1,1)\n"); /* a 0 is written, 2 is not at first */
+	assert_int_equal(h->format, HISTORY_PLUME_FIRST);
+	pawl__history_free(h);
+	h = read_ok("w(1,7,0,0)\nw(2,8,0,0)\nr(2,8,1,1)\n"); /* every key is, no 0 */
+	assert_int_equal(h->format, HISTORY_PLUME_FIRST);
+	pawl__history_free(h);
 	assert_error("w(1,1,0,0)\nw(2,1,1,1)\nw(3,1,0,0)\n",
 	             "line 3, column 1: the lines of a transaction must stand together");
 	assert_error("w(1,1,0,0)\nr(1,1,0", "line 2, column 8: it ends too early");
@@ -415,6 +421,8 @@ static void test_read__garbage_is_refused_with_its_place(void **state)
 		{ "{\"type\":\"ok\",}", "line 1, column 14: a ',' has nothing behind it" },
 		{ "{\"type\":\"ok\" \"f\":1}", "line 1, column 14: ',' or the end" },
 		{ "{\"type\":\"ok\",\"value\":01}", "line 1, column 22: unexpected character" },
+		{ "{\"type\":\"ok\",\"f\":\"txn\",\"value\":[[\"w\",1,01]]}",
+		  "line 1, column 40: unexpected character" },
 		{ "{\"type\":\"ok\",\"value\":+1}", "line 1, column 22: unexpected character" },
 		{ "{\"type\":\"ok\",\"value\":[1,]}", "line 1, column 25: a ',' has nothing" },
 		{ "{\"type\":\"ok\",\"type\":\"ok\"}", "line 1, column 14: a name stands twice" },

@@ -243,8 +243,11 @@ static void test_check_weak__longer_history_agrees_with_axioms(void **state)
 	for (uint64_t seed = 0; seed < n; seed++)
 		for (size_t l = 0; l < 3; l++) {
 			const struct gen_shape shape = {
-				.db = (enum gen_db)(seed % GEN_DBS), .ops = 40, .mops = 5,
-				.keys = 1 + (uint32_t)(seed % 4), .processes = 2 + (uint32_t)(seed % 6),
+				.db = (enum gen_db)(seed % GEN_DBS),
+				.ops = 40,
+				.mops = 5,
+				.keys = 1 + (uint32_t)(seed % 4),
+				.processes = 2 + (uint32_t)(seed % 6),
 			};
 			struct want want = { l, 0 };
 			struct rng rng;
@@ -270,10 +273,8 @@ static const struct {
 	enum gen_db db;
 	enum level level;
 } promises[] = {
-	{ GEN_SERIAL, LEVEL_SERIALIZABLE },
-	{ GEN_SNAPSHOT, LEVEL_SNAPSHOT_ISOLATION },
-	{ GEN_COMMITTED, LEVEL_READ_COMMITTED },
-	{ GEN_CAUSAL, LEVEL_CAUSAL_CERONE },
+	{ GEN_SERIAL, LEVEL_SERIALIZABLE },      { GEN_SNAPSHOT, LEVEL_SNAPSHOT_ISOLATION },
+	{ GEN_COMMITTED, LEVEL_READ_COMMITTED }, { GEN_CAUSAL, LEVEL_CAUSAL_CERONE },
 	{ GEN_READ_ATOMIC, LEVEL_READ_ATOMIC },
 };
 
@@ -296,8 +297,11 @@ static void test_check_weak__database_keeps_its_promise_valid(void **state)
 	(void)state;
 	for (uint64_t seed = 0; seed < histories(2000); seed++)
 		for (size_t i = 0; i < ARRAY_LEN(promises); i++) {
-			const struct gen_shape shape = { .db = promises[i].db, .ops = 50,
-				                         .mops = 5, .keys = 4, .processes = 6,
+			const struct gen_shape shape = { .db = promises[i].db,
+				                         .ops = 50,
+				                         .mops = 5,
+				                         .keys = 4,
+				                         .processes = 6,
 				                         .crashes = seed % 2 == 0 };
 			enum level level = promises[i].level;
 			struct rng rng;

@@ -300,8 +300,10 @@ static void test_check_weak__real_time_asked_for_of_what_is_serializable_unknown
 static void test_check_weak__initial_transaction_is_before_all(void **state)
 {
 	/* Session 1 read y from transaction 2, which wrote x, and then the initial x. */
-	const char *text = "w(0,0,0,0)\nw(1,0,0,0)\nw(0,5,2,2)\nw(1,6,2,2)\nr(1,6,1,1)\nr(0,0,1,1)\n";
-	const char *fine = "w(0,0,0,0)\nw(1,0,0,0)\nw(0,5,2,2)\nw(1,6,2,2)\nr(0,0,1,1)\nr(1,6,1,1)\n";
+	const char *text =
+		"w(0,0,0,0)\nw(1,0,0,0)\nw(0,5,2,2)\nw(1,6,2,2)\nr(1,6,1,1)\nr(0,0,1,1)\n";
+	const char *fine =
+		"w(0,0,0,0)\nw(1,0,0,0)\nw(0,5,2,2)\nw(1,6,2,2)\nr(0,0,1,1)\nr(1,6,1,1)\n";
 
 	(void)state;
 	assert_int_equal(verdict(text, LEVEL_READ_COMMITTED), VERDICT_INVALID);
@@ -322,8 +324,8 @@ static char *chain(uint32_t n)
 		char line[128];
 
 		(void)snprintf(line, sizeof(line),
-		               "{:process %u, :type :ok, :f :txn, :value [[:r 0 %u] [:w 0 %u]]}\n", i,
-		               i, i + 1);
+		               "{:process %u, :type :ok, :f :txn, :value [[:r 0 %u] [:w 0 %u]]}\n",
+		               i, i, i + 1);
 		buf_str(&b, i == 0 ? STR("{:process 0, :type :ok, :f :txn, :value [[:w 0 1]]}\n")
 		                   : pawl__str_of(line));
 	}

@@ -8,7 +8,7 @@
 
 #define STAMPS 4096
 
-static char dir[] = "/tmp/pawl-load-XXXXXX", cert[64], key[64];
+static char dir[] = "/tmp/pawl-load-XXXXXX", cert[64], key[64], other[64], other_key[64];
 
 static int setup(void **state)
 {
@@ -17,7 +17,12 @@ static int setup(void **state)
 		return -1;
 	(void)snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
 	(void)snprintf(key, sizeof(key), "%s/key.pem", dir);
-	return stamp_server_cert(cert, key) ? 0 : -1;
+	(void)snprintf(other, sizeof(other), "%s/other.pem", dir);
+	(void)snprintf(other_key, sizeof(other_key), "%s/other-key.pem", dir);
+	return stamp_server_cert(cert, key, "DNS:localhost,IP:127.0.0.1") &&
+	                       stamp_server_cert(other, other_key, "DNS:elsewhere,IP:127.0.0.2")
+	               ? 0
+	               : -1;
 }
 
 static int teardown(void **state)
@@ -25,6 +30,8 @@ static int teardown(void **state)
 	(void)state;
 	(void)unlink(cert);
 	(void)unlink(key);
+	(void)unlink(other);
+	(void)unlink(other_key);
 	return rmdir(dir);
 }
 
@@ -296,6 +303,33 @@ static void test_fire__tls_certificate_is_judged(void **state)
 	stamp_server_stop(s);
 }
 
+/* A certificate that is trusted, and somebody else's. */
+static void test_fire__tls_certificate_of_another_name_is_refused(void **state)
+{
+	const struct stamp_config tls = { .cert_file = other, .key_file = other_key };
+	const struct volley_config config = { .ca_file = other };
+	struct volley_plan plan = { .no_wake = true };
+	struct volley_result r = { 0 };
+	struct volley_target target;
+	struct pawl_error err = { 0 };
+	struct volley *v = NULL;
+	uint16_t port;
+	struct stamp_server *s = server(&tls, &port);
+	char text[64];
+
+	(void)state;
+	protocol_of("https", port, config);
+	(void)snprintf(text, sizeof(text), "https://localhost:%u", port);
+	assert_int_equal(pawl__volley_target_parse(text, &target, &err), PAWL_OK);
+	assert_int_equal(pawl__volley_new(&target, &config, &v, &err), PAWL_OK);
+	fire(v, &plan, 2, &r);
+	assert_int_equal(r.counts[VOLLEY_PROTOCOL], 2);
+	assert_non_null(strstr(r.trouble, "ostname"));
+	pawl__volley_result_free(&r);
+	pawl__volley_free(v);
+	stamp_server_stop(s);
+}
+
 static void test_new__ca_file_that_is_none_is_refused(void **state)
 {
 	struct volley_config config = { .ca_file = "/nonexistent.pem" };
@@ -354,7 +388,7 @@ static void test_fire__two_thousand_connections_on_one_thread(void **state)
 {
 	static struct volley_request requests[MANY];
 	const struct volley_config config = { 0 };
-	struct volley_plan plan = { .requests = requests, .len = MANY };
+	struct volley_plan plan = { .requests = requests, .len = MANY, .no_wake = true };
 	struct volley_result r = { 0 };
 	struct rlimit limit;
 	struct stamp_server *s;
@@ -403,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_fire__h2_early_answer_is_flagged),
 		cmocka_unit_test(test_fire__no_h2_at_all),
 		cmocka_unit_test(test_fire__tls_certificate_is_judged),
+		cmocka_unit_test(test_fire__tls_certificate_of_another_name_is_refused),
 		cmocka_unit_test(test_new__ca_file_that_is_none_is_refused),
 		cmocka_unit_test(test_fire__h2_large_bodies),
 		cmocka_unit_test(test_fire__two_thousand_connections_on_one_thread),
