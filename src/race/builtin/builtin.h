@@ -47,12 +47,12 @@
 #define BUILTIN_ROUNDS_MAX      10000
 #define BUILTIN_ROUNDS_DEFAULT  5
 #define BUILTIN_THINK_MAX_US    1000000
-#define BUILTIN_THINK_US        200 /* what an application does between its read and its write */
+#define BUILTIN_THINK_US        200  /* what an application does between its read and its write */
 #define BUILTIN_SCHEDULES_MAX   5000 /* of an exploration, unless told */
-#define BUILTIN_SESSIONS_MAX    3     /* of an exploration */
-#define BUILTIN_COUNTS_MAX      4     /* kinds of damage of an incident */
-#define BUILTIN_STRATEGIES_MAX  24    /* rows of a report */
-#define BUILTIN_LANE_STEPS_MAX  64    /* statements of a drawn schedule */
+#define BUILTIN_SESSIONS_MAX    3    /* of an exploration */
+#define BUILTIN_COUNTS_MAX      4    /* kinds of damage of an incident */
+#define BUILTIN_STRATEGIES_MAX  24   /* rows of a report */
+#define BUILTIN_LANE_STEPS_MAX  64   /* statements of a drawn schedule */
 
 struct builtin_options {
 	const char *incident; /* "oversell" */
@@ -91,22 +91,22 @@ struct builtin_count {
 
 /* A statement of the schedule that is drawn. */
 struct builtin_lane_step {
-	uint32_t session;    /* from 0 */
-	const char *text;    /* "SELECT stock ... -> 1"; in the report's arena */
-	bool waits;          /* it blocked here, and was answered at the step `answered` */
-	uint32_t answered;   /* index; its own unless it waited */
-	bool failed;         /* the store refused it */
+	uint32_t session;  /* from 0 */
+	const char *text;  /* "SELECT stock ... -> 1"; in the report's arena */
+	bool waits;        /* it blocked here, and was answered at the step `answered` */
+	uint32_t answered; /* index; its own unless it waited */
+	bool failed;       /* the store refused it */
 };
 
 struct builtin_exploration {
-	bool done;               /* there was one */
-	bool complete;           /* all interleavings; else schedules_max was reached */
+	bool done;     /* there was one */
+	bool complete; /* all interleavings; else schedules_max was reached */
 	uint32_t sessions;
 	uint64_t schedules, violations, deadlocks;
-	uint64_t first;          /* number of the first that violated, from 1 */
-	uint32_t lane_len;       /* its statements, in the order they were sent */
+	uint64_t first;    /* number of the first that violated, from 1 */
+	uint32_t lane_len; /* its statements, in the order they were sent */
 	struct builtin_lane_step lane[BUILTIN_LANE_STEPS_MAX];
-	const char *lane_text;   /* the same, drawn; NULL = none violated */
+	const char *lane_text; /* the same, drawn; NULL = none violated */
 };
 
 struct builtin_row {
@@ -114,30 +114,31 @@ struct builtin_row {
 	const char *why; /* one line: what it does, and what that costs or misses */
 	bool wrong;      /* known to break; ought to be seen to */
 	enum builtin_verdict verdict;
-	const char *text; /* beside the verdict: "did not break in 5 rounds", "sold 7 too many"; or "" */
+	const char *
+		text; /* beside the verdict: "did not break in 5 rounds", "sold 7 too many"; or "" */
 	struct builtin_count counts[BUILTIN_COUNTS_MAX];
 	uint32_t counts_len;
 	uint32_t rounds, rounds_violated, rounds_overlapped;
-	uint64_t done;      /* programs that ended with what they wanted ("orders") */
-	uint64_t refused;   /* that were told no: sold out, taken */
-	uint64_t gave_up;   /* after their tries */
-	uint64_t unknown;   /* connection or process lost in the middle */
+	uint64_t done;    /* programs that ended with what they wanted ("orders") */
+	uint64_t refused; /* that were told no: sold out, taken */
+	uint64_t gave_up; /* after their tries */
+	uint64_t unknown; /* connection or process lost in the middle */
 	uint64_t retries, deadlocks, statements;
-	uint32_t conns;     /* clients under way together at most: connections opened */
-	uint32_t peak;      /* programs measured under way together, the least over all rounds */
-	uint64_t pairs;     /* that overlapped, the least over all rounds */
-	double per_second;  /* done, by the time of the rounds */
-	struct hist latency_us;  /* of a program from its first statement, retries included */
-	struct hist arrival_us;  /* first statement after the gate was opened */
+	uint32_t conns;    /* clients under way together at most: connections opened */
+	uint32_t peak;     /* programs measured under way together, the least over all rounds */
+	uint64_t pairs;    /* that overlapped, the least over all rounds */
+	double per_second; /* done, by the time of the rounds */
+	struct hist latency_us; /* of a program from its first statement, retries included */
+	struct hist arrival_us; /* first statement after the gate was opened */
 	struct builtin_exploration explored;
 };
 
 struct builtin_report {
-	struct arena *arena; /* borrowed */
+	struct arena *arena;                      /* borrowed */
 	const char *incident, *summary, *promise; /* promise: what must hold */
-	const char *store;  /* "sqlite", "postgresql", "redis", "pawl" */
-	const char *server; /* "PostgreSQL 15.8", "SQLite 3.40.1 ..." */
-	const char *unit;   /* what done counts: "orders" */
+	const char *store;                        /* "sqlite", "postgresql", "redis", "pawl" */
+	const char *server;                       /* "PostgreSQL 15.8", "SQLite 3.40.1 ..." */
+	const char *unit;                         /* what done counts: "orders" */
 	const char *notes[8];
 	uint32_t notes_len;
 	uint64_t seed;
@@ -153,8 +154,7 @@ struct builtin_report {
 
 /* *ret lies in the arena. PAWL_OK whatever the verdict. */
 PAWL_MUST_CHECK enum pawl_status pawl__builtin_run(const struct builtin_options *options,
-                                                   struct arena *arena,
-                                                   struct builtin_report **ret,
+                                                   struct arena *arena, struct builtin_report **ret,
                                                    struct pawl_error *err);
 
 /* The table, the explanations and the drawn schedules. */

@@ -13,7 +13,7 @@
 
 #define WAIT_MS      1
 #define NUMBER_FIRST 2 /* so that there is one that three divides */
-#define NOBODY      UINT32_MAX
+#define NOBODY       UINT32_MAX
 
 /*
  * A schedule is a run of choices: who of those that can go does his next statement. It is carried
@@ -364,14 +364,16 @@ static void row_end(struct explorer *e, struct builtin_row *row)
 		return;
 	if (x->violations > 0) {
 		row->verdict = BUILTIN_VIOLATED;
-		(void)snprintf(text, sizeof(text), "in %llu of %llu orders: ",
-		               (unsigned long long)x->violations, (unsigned long long)x->schedules);
+		(void)snprintf(text, sizeof(text),
+		               "in %llu of %llu orders: ", (unsigned long long)x->violations,
+		               (unsigned long long)x->schedules);
 	} else {
 		row->verdict = x->complete && !row->wrong ? BUILTIN_HELD : BUILTIN_INCONCLUSIVE;
-		(void)snprintf(text, sizeof(text), x->complete ? "%s%llu orders" : "%s%llu orders only",
-		               row->wrong && x->complete ? "did not break in any of " :
-		               x->complete               ? "in all " :
-		                                           "in the first ",
+		(void)snprintf(text, sizeof(text),
+		               x->complete ? "%s%llu orders" : "%s%llu orders only",
+		               row->wrong && x->complete ? "did not break in any of "
+		               : x->complete             ? "in all "
+		                                         : "in the first ",
 		               (unsigned long long)x->schedules);
 	}
 	{

@@ -35,8 +35,7 @@ bool pawl__expr_sum(struct str text, int64_t *ret)
 		if (sign != '+' && sign != '-')
 			return false;
 		p = integer(blanks(p + 1, end), end, &v);
-		if (p == NULL ||
-		    !(sign == '+' ? num_add(sum, v, &sum) : num_sub(sum, v, &sum)))
+		if (p == NULL || !(sign == '+' ? num_add(sum, v, &sum) : num_sub(sum, v, &sum)))
 			return false;
 	}
 	*ret = sum;

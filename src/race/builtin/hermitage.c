@@ -12,7 +12,10 @@
 #define GET_ALL        "SELECT value FROM pawl_race.test ORDER BY id"
 #define GET_THIRDS     "SELECT id, value FROM pawl_race.test WHERE value % 3 = 0"
 #define ADD(id, v)     "INSERT INTO pawl_race.test VALUES (" #id ", " #v ")"
-#define NEVER          { true, true, true }
+#define NEVER                                                                                      \
+	{                                                                                          \
+		true, true, true                                                                   \
+	}
 
 const struct hermitage pawl__hermitage[] = {
 	{ "G0",

@@ -41,8 +41,8 @@ void pawl__builtin_history_free(struct builtin_history *h)
 	free(h);
 }
 
-static void line(struct builtin_history *h, struct machine *m, const char *type,
-                 const char *text, int64_t process)
+static void line(struct builtin_history *h, struct machine *m, const char *type, const char *text,
+                 int64_t process)
 {
 	const struct str filled = pawl__machine_fill(m, text, false);
 
@@ -131,7 +131,7 @@ enum pawl_status pawl__builtin_history_write(const struct builtin_history *h, co
 	f = fopen(path, "we");
 	if (f == NULL)
 		return pawl__error_native(err, PAWL_E_IO, errno,
-		                          "the history cannot be written: %s", strerror(errno));
+		                          "the history file cannot be opened for writing");
 	well = h->lines.len == 0 || fwrite(h->lines.data, h->lines.len, 1, f) == 1;
 	if (fclose(f) != 0 || !well)
 		return pawl__error_native(err, PAWL_E_IO, errno, "the history cannot be written");

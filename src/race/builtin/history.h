@@ -5,8 +5,8 @@
  * The first round that was violated is kept, else the last. Texts are those of the incident's
  * table with the client's registers filled in.
  *
- * Threads: any; a mutex inside. Limits: BUILTIN_HISTORY_MAX bytes; beyond it the file is not written,
- * and says so (PAWL_E_TOO_LARGE).
+ * Threads: any; a mutex inside. Limits: BUILTIN_HISTORY_MAX bytes; beyond it the file is not
+ * written, and says so (PAWL_E_TOO_LARGE).
  */
 #ifndef PAWL_RACE_BUILTIN_HISTORY_H
 #define PAWL_RACE_BUILTIN_HISTORY_H

@@ -5,10 +5,11 @@
 
 static const struct parts oversell[] = {
 	{ .stores = SQL_STORES,
-	  .schema = STEPS(RUN("CREATE TABLE @items (id BIGINT PRIMARY KEY, stock BIGINT NOT NULL, "
-	                      "version BIGINT NOT NULL)"),
-	                  RUN("CREATE TABLE @orders (id BIGINT PRIMARY KEY, buyer BIGINT NOT NULL)"),
-	                  RUN("CREATE TABLE @units (id BIGINT PRIMARY KEY, buyer BIGINT)")),
+	  .schema =
+	          STEPS(RUN("CREATE TABLE @items (id BIGINT PRIMARY KEY, stock BIGINT NOT NULL, "
+	                    "version BIGINT NOT NULL)"),
+	                RUN("CREATE TABLE @orders (id BIGINT PRIMARY KEY, buyer BIGINT NOT NULL)"),
+	                RUN("CREATE TABLE @units (id BIGINT PRIMARY KEY, buyer BIGINT)")),
 	  .reset = STEPS(RUN("DELETE FROM @items"), RUN("DELETE FROM @orders"),
 	                 RUN("DELETE FROM @units"), RUN("INSERT INTO @items VALUES (1, {S}, 1)"),
 	                 RUN("INSERT INTO @units (id) WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL "
@@ -17,12 +18,14 @@ static const struct parts oversell[] = {
 	                REFUSE_IF("{a} < 1"), CALC("b", "{a} - 1")),
 	  .write = STEPS(RUN("UPDATE @items SET stock = {b}, version = version + 1 WHERE id = 1"),
 	                 RUN("INSERT INTO @orders VALUES ({i}, {c})")),
-	  .versioned = STEPS(RUN("UPDATE @items SET stock = {b}, version = version + 1 WHERE id = 1 "
-	                         "AND version = {v}"),
-	                     RETRY_IF("{n} = 0"), RUN("INSERT INTO @orders VALUES ({i}, {c})")),
-	  .atomic = STEPS(RUN("UPDATE @items SET stock = stock - 1, version = version + 1 WHERE id = 1 "
-	                      "AND stock >= 1"),
-	                  REFUSE_IF("{n} = 0"), RUN("INSERT INTO @orders VALUES ({i}, {c})")),
+	  .versioned =
+	          STEPS(RUN("UPDATE @items SET stock = {b}, version = version + 1 WHERE id = 1 "
+	                    "AND version = {v}"),
+	                RETRY_IF("{n} = 0"), RUN("INSERT INTO @orders VALUES ({i}, {c})")),
+	  .atomic = STEPS(
+		  RUN("UPDATE @items SET stock = stock - 1, version = version + 1 WHERE id = 1 "
+	              "AND stock >= 1"),
+		  REFUSE_IF("{n} = 0"), RUN("INSERT INTO @orders VALUES ({i}, {c})")),
 	  .specials = SPECIALS(
 		  { .strategy = STRATEGY_SKIP_LOCKED,
 	            .stores = BIT(STORE_PG),
@@ -32,10 +35,12 @@ static const struct parts oversell[] = {
 	                           REFUSE_IF("{n} = 0"), THINK,
 	                           RUN("UPDATE @units SET buyer = {i} WHERE id = {a}"),
 	                           RUN("INSERT INTO @orders VALUES ({i}, {c})"), RUN("COMMIT")) }),
-	  .after = STEPS(RUN("UPDATE @items SET stock = (SELECT COUNT(*) FROM @units WHERE buyer IS "
-	                     "NULL) WHERE EXISTS (SELECT 1 FROM @units WHERE buyer IS NOT NULL)")),
-	  .check = STEPS(ASK("ab", "SELECT (SELECT COUNT(*) FROM @orders), stock FROM @items WHERE id = "
-	                           "1"),
+	  .after =
+	          STEPS(RUN("UPDATE @items SET stock = (SELECT COUNT(*) FROM @units WHERE buyer IS "
+	                    "NULL) WHERE EXISTS (SELECT 1 FROM @units WHERE buyer IS NOT NULL)")),
+	  .check = STEPS(ASK("ab",
+	                     "SELECT (SELECT COUNT(*) FROM @orders), stock FROM @items WHERE id = "
+	                     "1"),
 	                 COUNT("oversold", "{a} - {S}"), COUNT("lost", "{S} - {a} - {b}"),
 	                 COUNT("lost", "{a} + {b} - {S}"), COUNT("missing orders", "{D} - {a}")) },
 	{ .stores = BIT(STORE_REDIS),
@@ -43,18 +48,21 @@ static const struct parts oversell[] = {
 	  .read = STEPS(ASK("a", "GET @stock"), REFUSE_IF("{a} < 1"), CALC("b", "{a} - 1")),
 	  .write = STEPS(RUN("SET @stock {b}"), RUN("RPUSH @orders {i}")),
 	  .watch = "WATCH @stock",
-	  .lua = STEPS(ASK("a", "EVAL 'if tonumber(redis.call(\"GET\", KEYS[1])) < 1 then return 0 end "
-	                        "redis.call(\"DECR\", KEYS[1]) redis.call(\"RPUSH\", KEYS[2], ARGV[1]) "
-	                        "return 1' 2 @stock @orders {i}"),
+	  .lua = STEPS(ASK("a",
+	                   "EVAL 'if tonumber(redis.call(\"GET\", KEYS[1])) < 1 then return 0 end "
+	                   "redis.call(\"DECR\", KEYS[1]) redis.call(\"RPUSH\", KEYS[2], ARGV[1]) "
+	                   "return 1' 2 @stock @orders {i}"),
 	               REFUSE_IF("{a} = 0")),
 	  .specials = SPECIALS(
 		  { .strategy = STRATEGY_ATOMIC,
-	            .why = "DECR, and INCR again when it went below zero: each is atomic; for a moment "
+	            .why = "DECR, and INCR again when it went below zero: each is atomic; for a "
+	                   "moment "
 	                   "readers see a negative stock",
 	            .steps = STEPS(ASK("a", "DECR @stock"), RUN_WHEN("{a} < 0", "INCR @stock"),
 	                           REFUSE_IF("{a} < 0"), RUN("RPUSH @orders {i}")) }),
-	  .check = STEPS(ASK("ab", "EVAL 'return {redis.call(\"LLEN\", KEYS[1]), redis.call(\"GET\", "
-	                           "KEYS[2])}' 2 @orders @stock"),
+	  .check = STEPS(ASK("ab",
+	                     "EVAL 'return {redis.call(\"LLEN\", KEYS[1]), redis.call(\"GET\", "
+	                     "KEYS[2])}' 2 @orders @stock"),
 	                 COUNT("oversold", "{a} - {S}"), COUNT("lost", "{S} - {a} - {b}"),
 	                 COUNT("lost", "{a} + {b} - {S}"), COUNT("missing orders", "{D} - {a}")) },
 	{ .stores = BIT(STORE_HTTP),
@@ -63,15 +71,16 @@ static const struct parts oversell[] = {
 	  .read = STEPS(FETCH("av", "/n ETag", "GET /v1/records/@stock"), REFUSE_IF("{a} < 1"),
 	                CALC("b", "{a} - 1")),
 	  .write = STEPS(RUN("PUT /v1/records/@stock if=*\n{\"n\":{b}}")),
-	  .versioned = STEPS(RUN("PUT /v1/records/@stock if={v}\n{\"n\":{b}}"), RETRY_IF("{s} = 412")),
+	  .versioned =
+	          STEPS(RUN("PUT /v1/records/@stock if={v}\n{\"n\":{b}}"), RETRY_IF("{s} = 412")),
 	  .atomic = STEPS(RUN("POST /v1/orders key=@{i}\n{\"lines\":[{\"sku\":\"@item\","
 	                      "\"quantity\":1}]}"),
 	                  REFUSE_IF("{s} = 409")),
-	  .check = STEPS(FETCH("ax", "/sold /available", "GET /v1/items/@item"),
-	                 FETCH("b", "/n", "GET /v1/records/@stock"), COUNT("oversold", "{D} - {S}"),
-	                 COUNT("lost", "{D} - {a} - {S} + {b}"),
-	                 COUNT("lost", "{a} + {S} - {b} - {D}"),
-	                 COUNT("lost", "{S} - {a} - {x}")) },
+	  .check =
+	          STEPS(FETCH("ax", "/sold /available", "GET /v1/items/@item"),
+	                FETCH("b", "/n", "GET /v1/records/@stock"), COUNT("oversold", "{D} - {S}"),
+	                COUNT("lost", "{D} - {a} - {S} + {b}"),
+	                COUNT("lost", "{a} + {S} - {b} - {D}"), COUNT("lost", "{S} - {a} - {x}")) },
 	{ .stores = 0 },
 };
 
@@ -99,12 +108,14 @@ static const struct parts last_item[] = {
 	                REFUSE_IF("{a} != 0")),
 	  .write = STEPS(RUN("UPDATE @items SET owner = {i}, version = version + 1 WHERE id = 1"),
 	                 RUN("INSERT INTO @receipts VALUES ({i})")),
-	  .versioned = STEPS(RUN("UPDATE @items SET owner = {i}, version = version + 1 WHERE id = 1 "
-	                         "AND version = {v}"),
-	                     RETRY_IF("{n} = 0"), RUN("INSERT INTO @receipts VALUES ({i})")),
-	  .atomic = STEPS(RUN("UPDATE @items SET owner = {i}, version = version + 1 WHERE id = 1 AND "
-	                      "owner = 0"),
-	                  REFUSE_IF("{n} = 0"), RUN("INSERT INTO @receipts VALUES ({i})")),
+	  .versioned =
+	          STEPS(RUN("UPDATE @items SET owner = {i}, version = version + 1 WHERE id = 1 "
+	                    "AND version = {v}"),
+	                RETRY_IF("{n} = 0"), RUN("INSERT INTO @receipts VALUES ({i})")),
+	  .atomic =
+	          STEPS(RUN("UPDATE @items SET owner = {i}, version = version + 1 WHERE id = 1 AND "
+	                    "owner = 0"),
+	                REFUSE_IF("{n} = 0"), RUN("INSERT INTO @receipts VALUES ({i})")),
 	  .specials = SPECIALS(
 		  { .strategy = STRATEGY_CONSTRAINT,
 	            .steps = STEPS(RUN("BEGIN"), RUN("INSERT INTO @owners VALUES (1, {i})"),
@@ -116,10 +127,12 @@ static const struct parts last_item[] = {
 	  .read = STEPS(RUN("GET @owner"), REFUSE_IF("{n} = 1")),
 	  .write = STEPS(RUN("SET @owner {i}"), RUN("RPUSH @receipts {i}")),
 	  .watch = "WATCH @owner",
-	  .atomic = STEPS(RUN("SET @owner {i} NX"), REFUSE_IF("{n} = 0"), RUN("RPUSH @receipts {i}")),
-	  .lua = STEPS(ASK("a", "EVAL 'if redis.call(\"EXISTS\", KEYS[1]) == 1 then return 0 end "
-	                        "redis.call(\"SET\", KEYS[1], ARGV[1]) redis.call(\"RPUSH\", KEYS[2], "
-	                        "ARGV[1]) return 1' 2 @owner @receipts {i}"),
+	  .atomic =
+	          STEPS(RUN("SET @owner {i} NX"), REFUSE_IF("{n} = 0"), RUN("RPUSH @receipts {i}")),
+	  .lua = STEPS(ASK("a",
+	                   "EVAL 'if redis.call(\"EXISTS\", KEYS[1]) == 1 then return 0 end "
+	                   "redis.call(\"SET\", KEYS[1], ARGV[1]) redis.call(\"RPUSH\", KEYS[2], "
+	                   "ARGV[1]) return 1' 2 @owner @receipts {i}"),
 	               REFUSE_IF("{a} = 0")),
 	  .check = STEPS(ASK("a", "LLEN @receipts"), COUNT("doubled", "{a} - 1"),
 	                 COUNT("unsold", "1 - {a}"), COUNT("missing receipts", "{D} - {a}")) },
@@ -128,8 +141,8 @@ static const struct parts last_item[] = {
 	                 RUN("PUT /v1/records/@item\n{\"owner\":0}")),
 	  .read = STEPS(FETCH("av", "/owner ETag", "GET /v1/records/@item"), REFUSE_IF("{a} != 0")),
 	  .write = STEPS(RUN("PUT /v1/records/@item if=*\n{\"owner\":{i}}")),
-	  .versioned =
-		  STEPS(RUN("PUT /v1/records/@item if={v}\n{\"owner\":{i}}"), RETRY_IF("{s} = 412")),
+	  .versioned = STEPS(RUN("PUT /v1/records/@item if={v}\n{\"owner\":{i}}"),
+	                     RETRY_IF("{s} = 412")),
 	  .atomic = STEPS(RUN("POST /v1/orders key=@{i}\n{\"lines\":[{\"sku\":\"@item\","
 	                      "\"quantity\":1}]}"),
 	                  REFUSE_IF("{s} = 409")),
@@ -154,11 +167,12 @@ const struct incident pawl__incident_last_item = {
 
 static const struct parts double_submit[] = {
 	{ .stores = SQL_STORES,
-	  .schema = STEPS(RUN("CREATE TABLE @payments (id BIGINT PRIMARY KEY, request BIGINT NOT NULL, "
-	                      "amount BIGINT NOT NULL)"),
-	                  RUN("CREATE TABLE @payments_once (id BIGINT PRIMARY KEY, request BIGINT NOT "
-	                      "NULL UNIQUE, amount BIGINT NOT NULL)"),
-	                  RUN("CREATE TABLE @customers (id BIGINT PRIMARY KEY)")),
+	  .schema = STEPS(
+		  RUN("CREATE TABLE @payments (id BIGINT PRIMARY KEY, request BIGINT NOT NULL, "
+	              "amount BIGINT NOT NULL)"),
+		  RUN("CREATE TABLE @payments_once (id BIGINT PRIMARY KEY, request BIGINT NOT "
+	              "NULL UNIQUE, amount BIGINT NOT NULL)"),
+		  RUN("CREATE TABLE @customers (id BIGINT PRIMARY KEY)")),
 	  .reset = STEPS(RUN("DELETE FROM @payments"), RUN("DELETE FROM @payments_once"),
 	                 RUN("DELETE FROM @customers"), RUN("INSERT INTO @customers VALUES (1)")),
 	  .read = STEPS(RUN("SELECT id FROM @payments WHERE request = {k}{L}"),
@@ -168,7 +182,8 @@ static const struct parts double_submit[] = {
 		  { .strategy = STRATEGY_ROW_LOCK,
 	            .stores = BIT(STORE_PG),
 	            .wrong = true,
-	            .why = "FOR UPDATE locks rows that are there; the one that matters is not there "
+	            .why = "FOR UPDATE locks rows that are there; the one that matters is not "
+	                   "there "
 	                   "yet",
 	            .steps = STEPS(RUN("BEGIN"),
 	                           RUN("SELECT id FROM @payments WHERE request = {k} FOR UPDATE"),
@@ -177,19 +192,20 @@ static const struct parts double_submit[] = {
 	                           RUN("COMMIT")) },
 		  { .strategy = STRATEGY_PARENT_LOCK,
 	            .stores = BIT(STORE_PG),
-	            .steps = STEPS(RUN("BEGIN"), RUN("SELECT id FROM @customers WHERE id = 1 FOR UPDATE"),
-	                           RUN("SELECT id FROM @payments WHERE request = {k}"),
-	                           REFUSE_IF("{n} > 0"), THINK,
-	                           RUN("INSERT INTO @payments VALUES ({i}, {k}, 10)"),
-	                           RUN("COMMIT")) },
+	            .steps = STEPS(
+			    RUN("BEGIN"), RUN("SELECT id FROM @customers WHERE id = 1 FOR UPDATE"),
+			    RUN("SELECT id FROM @payments WHERE request = {k}"),
+			    REFUSE_IF("{n} > 0"), THINK,
+			    RUN("INSERT INTO @payments VALUES ({i}, {k}, 10)"), RUN("COMMIT")) },
 		  { .strategy = STRATEGY_CONSTRAINT,
 	            .why = "UNIQUE on the request's key: the second is refused by the index",
 	            .steps = STEPS(RUN("INSERT INTO @payments_once VALUES ({i}, {k}, 10)")) }),
 	  .wrong = BIT(STRATEGY_REPEATABLE_READ),
 	  .without = BIT(STRATEGY_NOWAIT),
-	  .check = STEPS(ASK("ab", "SELECT COUNT(*), COUNT(DISTINCT request) FROM (SELECT request FROM "
-	                           "@payments UNION ALL SELECT request FROM @payments_once) AS p"),
-	                 COUNT("doubled", "{a} - {b}"), COUNT("lost", "{k} - {b}")) },
+	  .check = STEPS(ASK("ab",
+	                     "SELECT COUNT(*), COUNT(DISTINCT request) FROM (SELECT request FROM "
+	                     "@payments UNION ALL SELECT request FROM @payments_once) AS p"),
+	                 COUNT("doubled", "{a} - {b}"), COUNT("lost", "{D} - {a}")) },
 	{ .stores = BIT(STORE_REDIS),
 	  .reset = STEPS(RUN("DEL @payments @once")),
 	  .read = STEPS(ASK("a", "SISMEMBER @once {k}"), REFUSE_IF("{a} = 1")),
@@ -197,22 +213,24 @@ static const struct parts double_submit[] = {
 	  .watch = "WATCH @once",
 	  .atomic = STEPS(ASK("a", "SADD @once {k}"), REFUSE_IF("{a} = 0"),
 	                  RUN("RPUSH @payments {k}")),
-	  .lua = STEPS(ASK("a", "EVAL 'if redis.call(\"SADD\", KEYS[1], ARGV[1]) == 0 then return 0 end "
-	                        "redis.call(\"RPUSH\", KEYS[2], ARGV[1]) return 1' 2 @once @payments "
-	                        "{k}"),
+	  .lua = STEPS(ASK("a",
+	                   "EVAL 'if redis.call(\"SADD\", KEYS[1], ARGV[1]) == 0 then return 0 end "
+	                   "redis.call(\"RPUSH\", KEYS[2], ARGV[1]) return 1' 2 @once @payments "
+	                   "{k}"),
 	               REFUSE_IF("{a} = 0")),
-	  .check = STEPS(ASK("ab", "EVAL 'return {redis.call(\"LLEN\", KEYS[1]), redis.call(\"SCARD\", "
-	                           "KEYS[2])}' 2 @payments @once"),
-	                 COUNT("doubled", "{a} - {b}"), COUNT("lost", "{k} - {b}")) },
+	  .check = STEPS(ASK("ab",
+	                     "EVAL 'return {redis.call(\"LLEN\", KEYS[1]), redis.call(\"SCARD\", "
+	                     "KEYS[2])}' 2 @payments @once"),
+	                 COUNT("doubled", "{a} - {b}"), COUNT("lost", "{D} - {a}")) },
 	{ .stores = BIT(STORE_HTTP),
 	  .reset = STEPS(RUN("PUT /v1/items/@item\n{\"stock\":1000000}")),
 	  .atomic = STEPS(RUN("POST /v1/orders key=@{k}\n{\"lines\":[{\"sku\":\"@item\","
 	                      "\"quantity\":1}]}")),
-	  .specials = SPECIALS(
-		  { .strategy = STRATEGY_NAIVE,
-	            .why = "sends the order again without an Idempotency-Key: two orders",
-	            .steps = STEPS(RUN("POST /v1/orders\n{\"lines\":[{\"sku\":\"@item\","
-	                               "\"quantity\":1}]}")) }),
+	  .specials =
+	          SPECIALS({ .strategy = STRATEGY_NAIVE,
+	                     .why = "sends the order again without an Idempotency-Key: two orders",
+	                     .steps = STEPS(RUN("POST /v1/orders\n{\"lines\":[{\"sku\":\"@item\","
+	                                        "\"quantity\":1}]}")) }),
 	  .check = STEPS(FETCH("a", "/sold", "GET /v1/items/@item"), COUNT("doubled", "{a} - {k}"),
 	                 COUNT("lost", "{k} - {a}")) },
 	{ .stores = 0 },

@@ -9,9 +9,11 @@
 
 #define BACKOFF_US    INT64_C(200)
 #define BACKOFF_SHIFT 6 /* 12.8 ms */
-#define AWAIT_US      100
-#define ACCOUNTS      8
-#define AMOUNT_MAX    20
+/* Victims that come back at once close the same circle again: inserts that collide by EXCLUDE. */
+#define BACKOFF_SHIFT_DEADLOCK 11 /* 410 ms */
+#define AWAIT_US               100
+#define ACCOUNTS               8
+#define AMOUNT_MAX             20
 
 void pawl__machine_init(struct machine *m, struct world *world)
 {
@@ -51,6 +53,7 @@ static void begin(struct machine *m)
 	m->again = false;
 	m->armed = false;
 	m->undo = NULL;
+	m->victim = false;
 	m->tries++;
 }
 
@@ -340,9 +343,7 @@ static bool run(struct machine *m, struct want *ret)
 	}
 	if (s->op == STEP_AWAIT && atomic_load(&m->world->acked) < sum(m, s->text) &&
 	    m->awaits < MACHINE_AWAITS_MAX) {
-		*ret = (struct want){ .what = WANT_PAUSE,
-			              .pause_us = AWAIT_US,
-			              .backoff = true };
+		*ret = (struct want){ .what = WANT_PAUSE, .pause_us = AWAIT_US, .backoff = true };
 		return true;
 	}
 	if (s->op == STEP_LOCK) {
@@ -356,7 +357,8 @@ static bool run(struct machine *m, struct want *ret)
 
 static int64_t backoff(struct machine *m)
 {
-	const uint32_t shift = m->tries < BACKOFF_SHIFT ? m->tries : BACKOFF_SHIFT;
+	const uint32_t shift_max = m->victim ? BACKOFF_SHIFT_DEADLOCK : BACKOFF_SHIFT;
+	const uint32_t shift = m->tries < shift_max ? m->tries : shift_max;
 	const int64_t most = BACKOFF_US << shift;
 
 	return most / 2 + (int64_t)pawl__rng_below(&m->rng, (uint64_t)most / 2);
@@ -479,6 +481,7 @@ static void failed(struct machine *m, const struct reply *r)
 	switch (r->class) {
 	case REPLY_DEADLOCK:
 		m->deadlocks++;
+		m->victim = true;
 		again(m);
 		return;
 	case REPLY_TRANSIENT:

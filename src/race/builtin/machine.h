@@ -3,7 +3,7 @@
  * race/builtin/machine - one client carrying out a program, without doing anything itself: it says
  * what it wants (a statement, a mutex, a pause), is told what came of it, and goes on.
  *
- *     RUNNING -> (undo, FINALLY) -> ENDED        RETRY: undo, FINALLY, pause, RUNNING from the start
+ *     RUNNING -> (undo, FINALLY) -> ENDED       RETRY: undo, FINALLY, pause, RUNNING from the start
  *
  * The driver decides how: at once and blocking in a race, or when the schedule says so.
  *
@@ -27,13 +27,13 @@
 #include "race/builtin/builtin.h"
 #include "race/builtin/step.h"
 
-#define MACHINE_TRIES_MAX 2000
+#define MACHINE_TRIES_MAX  2000
 #define MACHINE_AWAITS_MAX 20000
-#define MACHINE_REGS      26
-#define MACHINE_REG_MAX   ((size_t)64 << 10) /* bytes of a register */
-#define MACHINE_TEXT_MAX  ((size_t)256 << 10) /* bytes of a filled statement */
-#define MACHINE_PROCESSES 2
-#define REPLY_CELLS_MAX   16
+#define MACHINE_REGS       26
+#define MACHINE_REG_MAX    ((size_t)64 << 10)  /* bytes of a register */
+#define MACHINE_TEXT_MAX   ((size_t)256 << 10) /* bytes of a filled statement */
+#define MACHINE_PROCESSES  2
+#define REPLY_CELLS_MAX    16
 
 enum reply_class {
 	REPLY_OK,
@@ -58,7 +58,7 @@ struct reply {
 struct world {
 	const char *prefix; /* fills @ */
 	int64_t clients, size;
-	int64_t programs; /* of a round */
+	int64_t programs;      /* of a round */
 	int64_t done, gave_up; /* {D} {G}; set before the check */
 	_Atomic int64_t acked;
 	_Atomic int64_t cache[MACHINE_PROCESSES]; /* 0 = nothing */
@@ -93,14 +93,15 @@ struct machine {
 	int64_t think_us;
 	struct buf regs[MACHINE_REGS];
 	struct buf text;
-	size_t at;           /* step */
-	size_t finally;      /* where the steps behind FINALLY begin; of END when there are none */
+	size_t at;      /* step */
+	size_t finally; /* where the steps behind FINALLY begin; of END when there are none */
 	enum machine_phase phase;
-	bool again;          /* what is left goes to another try */
+	bool again; /* what is left goes to another try */
 	bool armed, locked;
 	int lock;
-	const char *undo;    /* statement that undoes the open transaction; NULL = none is open */
+	const char *undo; /* statement that undoes the open transaction; NULL = none is open */
 	uint32_t tries;
+	bool victim;     /* of a deadlock, in this try */
 	uint32_t awaits; /* pauses of AWAIT */
 	uint64_t retries, deadlocks, statements;
 	enum machine_end end;

@@ -7,28 +7,33 @@
 const char *const pawl__store_names[STORES] = { "sqlite", "postgresql", "redis", "pawl" };
 
 const struct strategy_info pawl__strategies[STRATEGIES] = {
-	[STRATEGY_NAIVE] = { "naive", "reads, decides, writes: others do the same in between", true },
+	[STRATEGY_NAIVE] = { "naive", "reads, decides, writes: others do the same in between",
+	                     true },
 	[STRATEGY_TRANSACTION] = { "transaction",
-	                           "the same between BEGIN and COMMIT, read committed: both read the "
+	                           "the same between BEGIN and COMMIT, read committed: both read "
+	                           "the "
 	                           "old row, the second write wins",
 	                           true },
 	[STRATEGY_MUTEX] = { "mutex",
-	                     "one mutex in one process: right, one at a time, and only for as long as "
+	                     "one mutex in one process: right, one at a time, and only for as long "
+	                     "as "
 	                     "there is one process",
 	                     false },
 	[STRATEGY_MUTEX_2] = { "mutex-2",
 	                       "a mutex in each of two processes: they know nothing of each other",
 	                       true },
 	[STRATEGY_ROW_LOCK] = { "row-lock",
-	                        "SELECT FOR UPDATE: the others wait for the row, also while this one "
+	                        "SELECT FOR UPDATE: the others wait for the row, also while this "
+	                        "one "
 	                        "thinks",
 	                        false },
 	[STRATEGY_PARENT_LOCK] = { "parent-lock",
 	                           "locks the row that stands for the whole: right, and everybody "
 	                           "queues there",
 	                           false },
-	[STRATEGY_NOWAIT] = { "nowait", "FOR UPDATE NOWAIT: an error at once instead of a queue, and "
-	                                "the application asks again",
+	[STRATEGY_NOWAIT] = { "nowait",
+	                      "FOR UPDATE NOWAIT: an error at once instead of a queue, and "
+	                      "the application asks again",
 	                      false },
 	[STRATEGY_SKIP_LOCKED] = { "skip-locked",
 	                           "a row for each unit, FOR UPDATE SKIP LOCKED: nobody waits for "
@@ -39,15 +44,18 @@ const struct strategy_info pawl__strategies[STRATEGIES] = {
 	                          "lock, many retries where many want the same",
 	                          false },
 	[STRATEGY_ATOMIC] = { "atomic",
-	                      "condition and change in one statement: nothing is read that could grow "
+	                      "condition and change in one statement: nothing is read that could "
+	                      "grow "
 	                      "old",
 	                      false },
 	[STRATEGY_CONSTRAINT] = { "constraint",
-	                          "the database refuses the second: a rule of the table, not of the "
+	                          "the database refuses the second: a rule of the table, not of "
+	                          "the "
 	                          "code",
 	                          false },
 	[STRATEGY_REPEATABLE_READ] = { "repeatable-read",
-	                               "snapshot, and retry when somebody else was first: right for "
+	                               "snapshot, and retry when somebody else was first: right "
+	                               "for "
 	                               "the row that is written",
 	                               false },
 	[STRATEGY_SERIALIZABLE] = { "serializable",
@@ -58,14 +66,16 @@ const struct strategy_info pawl__strategies[STRATEGIES] = {
 	                          "SET NX PX, compare-and-delete: right while nobody outlives his "
 	                          "lease; a round trip more for every try",
 	                          false },
-	[STRATEGY_REDIS_LUA] = { "redis-lua", "a script runs alone in Redis: one round trip", false },
+	[STRATEGY_REDIS_LUA] = { "redis-lua", "a script runs alone in Redis: one round trip",
+	                         false },
 	[STRATEGY_SESSION] = { "session", "a session for each unit of work, ended with it", false },
 	[STRATEGY_RETRY] = { "retry",
-	                     "the same, tried again by whoever was made the victim: works, and waits "
+	                     "the same, tried again by whoever was made the victim: works, and "
+	                     "waits "
 	                     "for the deadlock to be found each time",
 	                     false },
-	[STRATEGY_ORDERED] = { "ordered", "everybody takes the lower row first: no circle can close",
-	                       false },
+	[STRATEGY_ORDERED] = { "ordered",
+	                       "everybody takes the lower row first: no circle can close", false },
 	[STRATEGY_INVALIDATE] = { "invalidate",
 	                          "the writer empties the cache of its own process: the other ones "
 	                          "keep theirs",
@@ -77,10 +87,12 @@ const struct strategy_info pawl__strategies[STRATEGIES] = {
 	                             "told all the same",
 	                             true },
 	[STRATEGY_OUTBOX] = { "outbox",
-	                      "the event is a row of the same transaction; a relay tells the broker",
+	                      "the event is a row of the same transaction; a relay tells the "
+	                      "broker",
 	                      false },
 	[STRATEGY_FENCED] = { "fenced",
-	                      "every holder has a higher token, and what is guarded refuses a lower "
+	                      "every holder has a higher token, and what is guarded refuses a "
+	                      "lower "
 	                      "one: a lease may run out, the write cannot",
 	                      false },
 	[STRATEGY_PAWL] = { "pawl", "one request: decided and committed as one", false },
@@ -226,87 +238,76 @@ static void put_atomic(struct maker *k, const struct parts *p, enum store_kind s
 		put_run(k, "COMMIT");
 }
 
-/* What each strategy is made of; false: something of it is not there. */
+/* On SQL stores, what stands around the naive steps; NULL: that strategy is not made so. */
+static const char *begin_of(enum store_kind store, enum strategy s)
+{
+	static const struct {
+		enum strategy strategy;
+		const char *sqlite, *pg;
+	} rows[] = {
+		{ STRATEGY_TRANSACTION, "BEGIN", "BEGIN" },
+		{ STRATEGY_ROW_LOCK, "BEGIN IMMEDIATE", "BEGIN" },
+		{ STRATEGY_NOWAIT, NULL, "BEGIN" },
+		{ STRATEGY_REPEATABLE_READ, NULL, "BEGIN ISOLATION LEVEL REPEATABLE READ" },
+		{ STRATEGY_SERIALIZABLE, "BEGIN", "BEGIN ISOLATION LEVEL SERIALIZABLE" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows) && store <= STORE_PG; i++) {
+		if (rows[i].strategy == s)
+			return store == STORE_PG ? rows[i].pg : rows[i].sqlite;
+	}
+	return NULL;
+}
+
+/* Those made of read and write. */
+static bool make_naive(struct maker *k, const struct parts *p, enum store_kind store,
+                       enum strategy s)
+{
+	const char *start = begin_of(store, s);
+	const bool locks = s == STRATEGY_ROW_LOCK || s == STRATEGY_NOWAIT;
+
+	if (p->read == NULL || p->write == NULL || (locks && !lockable(p->read)))
+		return false;
+	if (s == STRATEGY_MUTEX || s == STRATEGY_MUTEX_2)
+		put(k, (struct step)LOCK(s == STRATEGY_MUTEX ? "0" : "{p}"));
+	if (s == STRATEGY_NAIVE || s == STRATEGY_MUTEX || s == STRATEGY_MUTEX_2) {
+		put_naive(k, p);
+	} else if (s == STRATEGY_REDIS_LOCK && store != STORE_HTTP) {
+		put_redis_lock(k, p);
+	} else if (start != NULL) {
+		k->program->once = s == STRATEGY_TRANSACTION && store == STORE_SQLITE;
+		if (locks && store == STORE_PG)
+			k->program->lock =
+				s == STRATEGY_NOWAIT ? " FOR UPDATE NOWAIT" : " FOR UPDATE";
+		put_between(k, p, start);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* What each strategy is made of; false: something of it is not there, or only specials have it. */
 static bool make(struct maker *k, const struct parts *p, enum store_kind store, enum strategy s)
 {
-	const bool sql = store == STORE_SQLITE || store == STORE_PG;
-	const bool naive = p->read != NULL && p->write != NULL;
-
-	switch (s) {
-	case STRATEGY_NAIVE:
-		if (naive)
-			put_naive(k, p);
-		return naive;
-	case STRATEGY_MUTEX:
-	case STRATEGY_MUTEX_2:
-		if (!naive)
-			return false;
-		put(k, (struct step)LOCK(s == STRATEGY_MUTEX ? "0" : "{p}"));
-		put_naive(k, p);
-		return true;
-	case STRATEGY_TRANSACTION:
-		if (!naive || !sql)
-			return false;
-		k->program->once = store == STORE_SQLITE;
-		put_between(k, p, "BEGIN");
-		return true;
-	case STRATEGY_ROW_LOCK:
-	case STRATEGY_NOWAIT:
-		if (!naive || !lockable(p->read) || !sql ||
-		    (s == STRATEGY_NOWAIT && store == STORE_SQLITE))
-			return false;
-		if (store == STORE_PG)
-			k->program->lock = s == STRATEGY_NOWAIT ? " FOR UPDATE NOWAIT"
-			                                        : " FOR UPDATE";
-		put_between(k, p, store == STORE_SQLITE ? "BEGIN IMMEDIATE" : "BEGIN");
-		return true;
-	case STRATEGY_REPEATABLE_READ:
-		if (!naive || store != STORE_PG)
-			return false;
-		put_between(k, p, "BEGIN ISOLATION LEVEL REPEATABLE READ");
-		return true;
-	case STRATEGY_SERIALIZABLE:
-		if (!naive || !sql)
-			return false;
-		put_between(k, p,
-		            store == STORE_PG ? "BEGIN ISOLATION LEVEL SERIALIZABLE" : "BEGIN");
-		return true;
-	case STRATEGY_OPTIMISTIC:
+	if (s == STRATEGY_OPTIMISTIC) {
 		if (p->read == NULL ||
 		    (store == STORE_REDIS ? p->watch == NULL : p->versioned == NULL))
 			return false;
 		put_optimistic(k, p, store);
 		return true;
-	case STRATEGY_ATOMIC:
-	case STRATEGY_PAWL:
+	}
+	if (s == STRATEGY_ATOMIC || s == STRATEGY_PAWL) {
 		if (p->atomic == NULL || (s == STRATEGY_PAWL) != (store == STORE_HTTP))
 			return false;
 		put_atomic(k, p, store);
 		return true;
-	case STRATEGY_REDIS_LOCK:
-		if (!naive || store == STORE_HTTP)
-			return false;
-		put_redis_lock(k, p);
-		return true;
-	case STRATEGY_REDIS_LUA:
+	}
+	if (s == STRATEGY_REDIS_LUA) {
 		if (p->lua != NULL)
 			put_all(k, p->lua);
 		return p->lua != NULL;
-	case STRATEGY_PARENT_LOCK:
-	case STRATEGY_SKIP_LOCKED:
-	case STRATEGY_CONSTRAINT:
-	case STRATEGY_SESSION:
-	case STRATEGY_RETRY:
-	case STRATEGY_ORDERED:
-	case STRATEGY_INVALIDATE:
-	case STRATEGY_NO_CACHE:
-	case STRATEGY_PUBLISH_FIRST:
-	case STRATEGY_OUTBOX:
-	case STRATEGY_FENCED:
-	case STRATEGIES:
-		break;
 	}
-	return false;
+	return make_naive(k, p, store, s);
 }
 
 static const struct special *special_find(const struct parts *p, enum store_kind store,

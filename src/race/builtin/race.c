@@ -22,18 +22,18 @@ struct race {
 	char prefix[RACE_NAME_MAX];
 	const char *side_url;
 	const struct store_ops *side_ops;
-	struct session *shared;        /* all clients over this one; NULL = each its own */
-	pthread_mutex_t shared_lock;   /* of a statement over it */
+	struct session *shared;      /* all clients over this one; NULL = each its own */
+	pthread_mutex_t shared_lock; /* of a statement over it */
 	pthread_mutex_t mutex[MACHINE_PROCESSES];
-	pthread_mutex_t lock;          /* of what stands below */
+	pthread_mutex_t lock; /* of what stands below */
 	pthread_cond_t changed;
-	uint32_t round;                /* threads run it when it is past theirs */
-	uint32_t running;              /* threads that have not ended it */
+	uint32_t round;   /* threads run it when it is past theirs */
+	uint32_t running; /* threads that have not ended it */
 	bool over;
-	uint32_t programs;             /* of a round */
+	uint32_t programs; /* of a round */
 	_Atomic uint32_t next;
 	int64_t gate_ns;
-	struct race_span *spans;       /* by program */
+	struct race_span *spans; /* by program */
 	struct worker *workers;
 	uint32_t workers_len;
 	struct machine admin;
@@ -216,9 +216,8 @@ static void *worker_main(void *data)
 
 /* ---- Steps of the one who prepares and checks ---- */
 
-enum pawl_status pawl__race_steps(struct machine *m, struct session *s,
-                                  const struct store_ops *ops, const struct step *steps,
-                                  struct pawl_error *err)
+enum pawl_status pawl__race_steps(struct machine *m, struct session *s, const struct store_ops *ops,
+                                  const struct step *steps, struct pawl_error *err)
 {
 	struct program p = { .lock = "" };
 	struct machine_start start = { .program = &p, .client = 0 };
@@ -252,10 +251,10 @@ enum pawl_status pawl__race_steps(struct machine *m, struct session *s,
 		pawl__machine_reply(m, &reply);
 	}
 	m->program = NULL;
-	return m->end == END_DONE ? PAWL_OK
-	                          : pawl__error_set(err, PAWL_E_IO, "%s: %s",
-	                                            pawl__store_names[ops->kind],
-	                                            m->trouble[0] == '\0' ? "busy" : m->trouble);
+	return m->end == END_DONE
+	               ? PAWL_OK
+	               : pawl__error_set(err, PAWL_E_IO, "%s: %s", pawl__store_names[ops->kind],
+	                                 m->trouble[0] == '\0' ? "busy" : m->trouble);
 }
 
 /* ---- The team ---- */
@@ -375,8 +374,9 @@ void pawl__race_prefix(const struct race_job *job, enum strategy strategy, uint3
                        char ret[RACE_NAME_MAX])
 {
 	if (job->ops->kind == STORE_HTTP)
-		(void)snprintf(ret, RACE_NAME_MAX, "pawl_race:%llx-%d-%u:",
-		               (unsigned long long)job->run, (int)strategy, round);
+		(void)snprintf(ret, RACE_NAME_MAX,
+		               "pawl_race:%llx-%d-%u:", (unsigned long long)job->run, (int)strategy,
+		               round);
 	else
 		(void)snprintf(ret, RACE_NAME_MAX, "%s", job->ops->prefix);
 }
@@ -551,7 +551,8 @@ static void race_init(struct race *race, const struct race_job *job, const struc
 {
 	const struct builtin_options *o = job->options;
 	const int64_t share = o->clients * job->incident->size_share / 100;
-	const bool redis = program->strategy == STRATEGY_REDIS_LOCK && job->ops->kind != STORE_REDIS;
+	const bool redis =
+		program->strategy == STRATEGY_REDIS_LOCK && job->ops->kind != STORE_REDIS;
 
 	race->job = job;
 	race->program = program;

@@ -27,8 +27,8 @@ struct race_job {
 	const struct store_ops *ops;
 	struct session *admin;
 	struct arena *arena;
-	uint32_t conns; /* at most */
-	uint64_t run;   /* makes names of this run */
+	uint32_t conns;                  /* at most */
+	uint64_t run;                    /* makes names of this run */
 	struct builtin_history *history; /* NULL = none */
 };
 
@@ -45,8 +45,7 @@ PAWL_MUST_CHECK enum pawl_status pawl__explore_strategy(const struct race_job *j
 /* Schema, reset, after: steps by one machine, in one session. NULL: nothing. */
 PAWL_MUST_CHECK enum pawl_status pawl__race_steps(struct machine *m, struct session *s,
                                                   const struct store_ops *ops,
-                                                  const struct step *steps,
-                                                  struct pawl_error *err);
+                                                  const struct step *steps, struct pawl_error *err);
 
 /* n of the count of that name in the row, made when it is not there. */
 void pawl__race_count(struct builtin_row *row, const struct builtin_count *counts, uint32_t len);

@@ -62,8 +62,8 @@ static void head(const struct builtin_report *r, struct buf *out)
 
 static void race_table(const struct builtin_report *r, struct buf *out)
 {
-	put(out, "%-16s %-7s %11s %9s %9s %8s %9s %7s  %s\n", "strategy", "correct", r->unit, "p50 ms",
-	    "p99 ms", "retries", "deadlocks", "failed", "what broke");
+	put(out, "%-16s %-7s %11s %9s %9s %8s %9s %7s  %s\n", "strategy", "correct", r->unit,
+	    "p50 ms", "p99 ms", "retries", "deadlocks", "failed", "what broke");
 	for (uint32_t i = 0; i < r->rows_len; i++) {
 		const struct builtin_row *row = &r->rows[i];
 
@@ -92,9 +92,8 @@ static void explore_table(const struct builtin_report *r, struct buf *out)
 		}
 		put(out, "%-16s %-7s %8llu %8llu %8llu %9llu  %s\n", row->strategy, correct(row),
 		    (unsigned long long)row->explored.schedules,
-		    (unsigned long long)row->explored.violations,
-		    (unsigned long long)row->retries, (unsigned long long)row->deadlocks,
-		    row->text);
+		    (unsigned long long)row->explored.violations, (unsigned long long)row->retries,
+		    (unsigned long long)row->deadlocks, row->text);
 	}
 }
 
@@ -118,8 +117,9 @@ static void overlap(const struct builtin_report *r, struct buf *out)
 
 		if (row->verdict == BUILTIN_LEFT_OUT || row->rounds == 0)
 			continue;
-		put(out, "  %-16s %u of %u rounds, at least %u under way together, first statement "
-		         "within %.1f ms (p50 %.1f)\n",
+		put(out,
+		    "  %-16s %u of %u rounds, at least %u under way together, first statement "
+		    "within %.1f ms (p50 %.1f)\n",
 		    row->strategy, row->rounds_overlapped, row->rounds, row->peak,
 		    ms(&row->arrival_us, 1), ms(&row->arrival_us, 0.5));
 	}
@@ -147,9 +147,8 @@ void pawl__builtin_text(const struct builtin_report *r, struct buf *out)
 
 static json_t *hist_json(const struct hist *h)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "p50_us",
-	                 (json_int_t)pawl__hist_quantile(h, 0.5), "p90_us",
-	                 (json_int_t)pawl__hist_quantile(h, 0.9), "p99_us",
+	return json_pack("{s:I, s:I, s:I, s:I}", "p50_us", (json_int_t)pawl__hist_quantile(h, 0.5),
+	                 "p90_us", (json_int_t)pawl__hist_quantile(h, 0.9), "p99_us",
 	                 (json_int_t)pawl__hist_quantile(h, 0.99), "max_us", (json_int_t)h->max);
 }
 
@@ -161,19 +160,19 @@ static json_t *lane_json(const struct builtin_exploration *x)
 		const struct builtin_lane_step *s = &x->lane[i];
 
 		(void)json_array_append_new(
-			lanes, json_pack("{s:i, s:s, s:b, s:i, s:b}", "session", (int)s->session + 1,
-		                         "text", s->text, "waits", s->waits, "answered",
-		                         (int)s->answered + 1, "failed", s->failed));
+			lanes, json_pack("{s:i, s:s, s:b, s:i, s:b}", "session",
+		                         (int)s->session + 1, "text", s->text, "waits", s->waits,
+		                         "answered", (int)s->answered + 1, "failed", s->failed));
 	}
 	return lanes;
 }
 
 static json_t *explored_json(const struct builtin_exploration *x)
 {
-	json_t *doc = json_pack("{s:b, s:i, s:I, s:I, s:I}", "complete", x->complete, "sessions",
-	                        (int)x->sessions, "schedules", (json_int_t)x->schedules,
-	                        "violations", (json_int_t)x->violations, "deadlocks",
-	                        (json_int_t)x->deadlocks);
+	json_t *doc =
+		json_pack("{s:b, s:i, s:I, s:I, s:I}", "complete", x->complete, "sessions",
+	                  (int)x->sessions, "schedules", (json_int_t)x->schedules, "violations",
+	                  (json_int_t)x->violations, "deadlocks", (json_int_t)x->deadlocks);
 
 	if (x->violations > 0) {
 		(void)json_object_set_new(doc, "first", json_integer((json_int_t)x->first));
@@ -197,16 +196,16 @@ static json_t *row_json(const struct builtin_row *row)
 		(void)json_object_set_new(broke, row->counts[i].name,
 		                          json_integer((json_int_t)row->counts[i].n));
 	(void)json_object_update_new(
-		doc, json_pack("{s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:I}",
-	                       "broke", broke, "rounds", (int)row->rounds, "rounds_violated",
-	                       (int)row->rounds_violated, "rounds_overlapped",
-	                       (int)row->rounds_overlapped, "done", (json_int_t)row->done, "refused",
-	                       (json_int_t)row->refused, "failed", (json_int_t)row->gave_up,
-	                       "unknown", (json_int_t)row->unknown, "retries",
-	                       (json_int_t)row->retries, "deadlocks", (json_int_t)row->deadlocks,
-	                       "statements", (json_int_t)row->statements, "connections",
-	                       (int)row->conns, "peak", (int)row->peak, "pairs",
-	                       (json_int_t)row->pairs));
+		doc,
+		json_pack("{s:o, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:I}",
+	                  "broke", broke, "rounds", (int)row->rounds, "rounds_violated",
+	                  (int)row->rounds_violated, "rounds_overlapped",
+	                  (int)row->rounds_overlapped, "done", (json_int_t)row->done, "refused",
+	                  (json_int_t)row->refused, "failed", (json_int_t)row->gave_up, "unknown",
+	                  (json_int_t)row->unknown, "retries", (json_int_t)row->retries,
+	                  "deadlocks", (json_int_t)row->deadlocks, "statements",
+	                  (json_int_t)row->statements, "connections", (int)row->conns, "peak",
+	                  (int)row->peak, "pairs", (json_int_t)row->pairs));
 	(void)json_object_set_new(doc, "per_second", json_real(row->per_second));
 	if (row->explored.done) {
 		(void)json_object_set_new(doc, "explored", explored_json(&row->explored));
@@ -225,13 +224,13 @@ json_t *pawl__builtin_json(const struct builtin_report *r)
 		(void)json_array_append_new(rows, row_json(&r->rows[i]));
 	for (uint32_t i = 0; i < r->notes_len; i++)
 		(void)json_array_append_new(notes, json_string(r->notes[i]));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:s}",
-	                 "incident", r->incident, "summary", r->summary, "promise", r->promise,
-	                 "store", r->store, "server", r->server, "unit", r->unit, "verdict",
-	                 pawl__builtin_verdict_name(r->verdict), "clients", (int)r->clients, "rounds",
-	                 (int)r->rounds, "seed", (json_int_t)r->seed, "think_us",
-	                 (json_int_t)r->think_us, "explore", r->explore, "strategies", rows, "notes",
-	                 notes, "command", r->command);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:s}",
+		"incident", r->incident, "summary", r->summary, "promise", r->promise, "store",
+		r->store, "server", r->server, "unit", r->unit, "verdict",
+		pawl__builtin_verdict_name(r->verdict), "clients", (int)r->clients, "rounds",
+		(int)r->rounds, "seed", (json_int_t)r->seed, "think_us", (json_int_t)r->think_us,
+		"explore", r->explore, "strategies", rows, "notes", notes, "command", r->command);
 }
 
 /* ---- What there is ---- */
@@ -286,10 +285,10 @@ static json_t *stores_json(const struct incident *i)
 
 		for (int s = 0; s < STRATEGIES; s++) {
 			if (fits(i, store, s, &wrong))
-				(void)json_array_append_new(
-					list, json_pack("{s:s, s:b}", "strategy",
-			                                pawl__strategies[s].name,
-			                                "known_wrong", wrong));
+				(void)json_array_append_new(list,
+				                            json_pack("{s:s, s:b}", "strategy",
+				                                      pawl__strategies[s].name,
+				                                      "known_wrong", wrong));
 		}
 		if (json_array_size(list) > 0)
 			(void)json_object_set(stores, pawl__store_names[store], list);

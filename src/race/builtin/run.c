@@ -44,9 +44,8 @@ static enum pawl_status incident_unknown(const char *name, struct pawl_error *er
 	if (s.best != NULL)
 		return pawl__error_set(err, PAWL_E_INVALID, "no incident %.*s; did you mean %s?",
 		                       SUGGEST_WORD_MAX, name, s.best);
-	return pawl__error_set(err, PAWL_E_INVALID,
-	                       "no incident %.*s; pawl race list names them", SUGGEST_WORD_MAX,
-	                       name);
+	return pawl__error_set(err, PAWL_E_INVALID, "no incident %.*s; pawl race list names them",
+	                       SUGGEST_WORD_MAX, name);
 }
 
 static enum pawl_status strategy_unknown(const char *name, struct pawl_error *err)
@@ -149,13 +148,11 @@ static enum pawl_status options_take(struct run *run, const struct builtin_optio
 		return st;
 	run->job.parts = pawl__incident_parts(run->job.incident, run->job.ops->kind);
 	if (run->job.parts == NULL)
-		return pawl__error_set(err, PAWL_E_CONFIG, "%s is not run on %s%s%s",
-		                       run->job.incident->name,
-		                       pawl__store_names[run->job.ops->kind],
-		                       run->job.incident->missing == NULL ? "" : ": ",
-		                       run->job.incident->missing == NULL
-		                               ? ""
-		                               : run->job.incident->missing);
+		return pawl__error_set(
+			err, PAWL_E_CONFIG, "%s is not run on %s%s%s", run->job.incident->name,
+			pawl__store_names[run->job.ops->kind],
+			run->job.incident->missing == NULL ? "" : ": ",
+			run->job.incident->missing == NULL ? "" : run->job.incident->missing);
 	st = history_check(run, err);
 	return st == PAWL_OK ? explore_check(run, err) : st;
 }
@@ -195,8 +192,7 @@ static void url_put(struct buf *b, const char *url)
 	}
 	pawl__buf_put(b, rest, (size_t)(pass - rest) + sizeof(mark) - 1);
 	buf_lit(b, "***");
-	buf_str(b, pawl__str_of(pass + sizeof(mark) - 1 +
-	                        strcspn(pass + sizeof(mark) - 1, "&")));
+	buf_str(b, pawl__str_of(pass + sizeof(mark) - 1 + strcspn(pass + sizeof(mark) - 1, "&")));
 }
 
 static void option_put(struct buf *b, const char *name, uint64_t v)
@@ -288,8 +284,7 @@ static void conns_choose(struct run *run)
 		return;
 	(void)snprintf(text, sizeof(text), "%u clients over %u connections: the %s",
 	               run->options.clients, conns,
-	               conns == RACE_CONNS_MAX ? "most there are"
-	                                       : "server has no more for them");
+	               conns == RACE_CONNS_MAX ? "most there are" : "server has no more for them");
 	note(run, text);
 }
 

@@ -23,8 +23,8 @@ struct schedule {
 		uint32_t ready; /* bits */
 		uint32_t chosen;
 	} at[SCHEDULE_STEPS_MAX];
-	uint32_t len;  /* choices made on this path so far */
-	uint32_t kept; /* first choices that are those of the path before */
+	uint32_t len;     /* choices made on this path so far */
+	uint32_t kept;    /* first choices that are those of the path before */
 	uint64_t strayed; /* a kept choice could not go: the store did not do the same again */
 };
 

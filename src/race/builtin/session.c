@@ -13,9 +13,9 @@ enum pawl_status pawl__store_of(const char *url, const struct store_ops **ret,
 		const char *scheme;
 		const struct store_ops *ops;
 	} rows[] = {
-		{ "sqlite:", &pawl__store_sqlite },    { "postgresql://", &pawl__store_pg },
-		{ "postgres://", &pawl__store_pg },    { "redis://", &pawl__store_redis },
-		{ "http://", &pawl__store_http },      { "unix:/", &pawl__store_http },
+		{ "sqlite:", &pawl__store_sqlite }, { "postgresql://", &pawl__store_pg },
+		{ "postgres://", &pawl__store_pg }, { "redis://", &pawl__store_redis },
+		{ "http://", &pawl__store_http },   { "unix:/", &pawl__store_http },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -11,8 +11,8 @@
 #include "base/num.h"
 #include "race/builtin/session.h"
 
-#define LOOK_MS    2  /* how long an answer may take before it is asked whether it waits */
-#define ROOM_SPARE 2  /* connections left to others */
+#define LOOK_MS    2 /* how long an answer may take before it is asked whether it waits */
+#define ROOM_SPARE 2 /* connections left to others */
 #define LOCK_KEY   "7021497611" /* of the advisory lock: one run at a time in a database */
 
 struct session {
@@ -68,8 +68,9 @@ static enum reply_class pg_class(const char *sqlstate)
 		const char *state;
 		enum reply_class class;
 	} rows[] = {
-		{ "40001", REPLY_TRANSIENT }, { "40P01", REPLY_DEADLOCK }, { "55P03", REPLY_LOCKED },
-		{ "23505", REPLY_DUPLICATE }, { "23P01", REPLY_DUPLICATE },
+		{ "40001", REPLY_TRANSIENT }, { "40P01", REPLY_DEADLOCK },
+		{ "55P03", REPLY_LOCKED },    { "23505", REPLY_DUPLICATE },
+		{ "23P01", REPLY_DUPLICATE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

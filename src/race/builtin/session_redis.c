@@ -8,9 +8,9 @@
 #include "base/num.h"
 #include "race/builtin/session.h"
 
-#define WORDS_MAX     24
-#define NUMBER_MAX    24
-#define PORT_DEFAULT  6379
+#define WORDS_MAX    24
+#define NUMBER_MAX   24
+#define PORT_DEFAULT 6379
 
 struct session {
 	redisContext *ctx;

@@ -170,10 +170,9 @@ static void lite_clean(struct session *s)
 
 static enum pawl_status lite_prepare(struct session *s, struct pawl_error *err)
 {
-	const int64_t ours =
-		lite_number(s, STR("SELECT COUNT(*) FROM sqlite_master WHERE " OURS));
-	const int64_t marks = lite_number(
-		s, STR("SELECT COUNT(*) FROM sqlite_master WHERE name = '" MARK "'"));
+	const int64_t ours = lite_number(s, STR("SELECT COUNT(*) FROM sqlite_master WHERE " OURS));
+	const int64_t marks =
+		lite_number(s, STR("SELECT COUNT(*) FROM sqlite_master WHERE name = '" MARK "'"));
 	struct reply r;
 
 	if (ours > 0 && marks == 0)
@@ -182,8 +181,8 @@ static enum pawl_status lite_prepare(struct session *s, struct pawl_error *err)
 		                       "take another file, or rename them");
 	lite_clean(s);
 	lite_exec(s, STR("CREATE TABLE " MARK " (note TEXT)"), NULL, &r);
-	return r.class == REPLY_OK ? PAWL_OK :
-	                             pawl__error_set(err, PAWL_E_IO, "SQLite: %s", r.text);
+	return r.class == REPLY_OK ? PAWL_OK
+	                           : pawl__error_set(err, PAWL_E_IO, "SQLite: %s", r.text);
 }
 
 static void lite_describe(struct session *s, struct buf *out)

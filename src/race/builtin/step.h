@@ -66,37 +66,118 @@ struct step {
 	const char *when; /* of ASK: only on the condition; NULL = always */
 };
 
-#define ASK(into_, text_)    { .op = STEP_ASK, .text = (text_), .into = (into_) }
-#define RUN(text_)           { .op = STEP_ASK, .text = (text_) }
-#define CARELESS(text_)      { .op = STEP_ASK, .text = (text_), .flags = STEP_IGNORE }
-#define SIDE(text_)          { .op = STEP_ASK, .text = (text_), .flags = STEP_SIDE }
-#define SIDE_ASK(into_, text_) { .op = STEP_ASK, .text = (text_), .into = (into_), .flags = STEP_SIDE }
+#define ASK(into_, text_)                                                                          \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .into = (into_)                                   \
+	}
+#define RUN(text_)                                                                                 \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_)                                                    \
+	}
+#define CARELESS(text_)                                                                            \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .flags = STEP_IGNORE                              \
+	}
+#define SIDE(text_)                                                                                \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .flags = STEP_SIDE                                \
+	}
+#define SIDE_ASK(into_, text_)                                                                     \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .into = (into_), .flags = STEP_SIDE               \
+	}
 #define FETCH(into_, pick_, text_)                                                                 \
-	{ .op = STEP_ASK, .text = (text_), .into = (into_), .pick = (pick_) }
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .into = (into_), .pick = (pick_)                  \
+	}
 #define CARELESS_WHEN(cond, text_)                                                                 \
-	{ .op = STEP_ASK, .text = (text_), .flags = STEP_IGNORE, .when = (cond) }
-#define RUN_WHEN(cond, text_)        { .op = STEP_ASK, .text = (text_), .when = (cond) }
-#define ASK_WHEN(cond, into_, text_) { .op = STEP_ASK, .text = (text_), .into = (into_), .when = (cond) }
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .flags = STEP_IGNORE, .when = (cond)              \
+	}
+#define RUN_WHEN(cond, text_)                                                                      \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .when = (cond)                                    \
+	}
+#define ASK_WHEN(cond, into_, text_)                                                               \
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .into = (into_), .when = (cond)                   \
+	}
 #define FETCH_WHEN(cond, into_, pick_, text_)                                                      \
-	{ .op = STEP_ASK, .text = (text_), .into = (into_), .pick = (pick_), .when = (cond) }
-#define REFUSE_IF(cond)      { .op = STEP_REFUSE, .text = (cond) }
-#define RETRY_IF(cond)       { .op = STEP_RETRY, .text = (cond) }
-#define DONE_IF(cond)        { .op = STEP_DONE, .text = (cond) }
-#define CRASH_IF(cond)       { .op = STEP_CRASH, .text = (cond) }
-#define PAUSE_IF(cond)       { .op = STEP_PAUSE, .text = (cond) }
-#define CALC(into_, expr)    { .op = STEP_CALC, .text = (expr), .into = (into_) }
-#define COUNT(name_, expr)   { .op = STEP_COUNT, .text = (expr), .into = (name_) }
-#define TALLY(name_, cond)   { .op = STEP_TALLY, .text = (cond), .into = (name_) }
-#define THINK                { .op = STEP_THINK }
-#define LOCK(expr)           { .op = STEP_LOCK, .text = (expr) }
-#define ARM                  { .op = STEP_ARM }
-#define FINALLY              { .op = STEP_FINALLY }
-#define CACHED(into_)        { .op = STEP_CACHED, .into = (into_) }
-#define CACHE(expr)          { .op = STEP_CACHE, .text = (expr) }
-#define AWAIT(expr)          { .op = STEP_AWAIT, .text = (expr) }
-#define NOTE(into_)          { .op = STEP_NOTE, .into = (into_) }
-#define ACK(expr)            { .op = STEP_ACK, .text = (expr) }
-#define END                  { .op = STEP_END }
+	{                                                                                          \
+		.op = STEP_ASK, .text = (text_), .into = (into_), .pick = (pick_), .when = (cond)  \
+	}
+#define REFUSE_IF(cond)                                                                            \
+	{                                                                                          \
+		.op = STEP_REFUSE, .text = (cond)                                                  \
+	}
+#define RETRY_IF(cond)                                                                             \
+	{                                                                                          \
+		.op = STEP_RETRY, .text = (cond)                                                   \
+	}
+#define DONE_IF(cond)                                                                              \
+	{                                                                                          \
+		.op = STEP_DONE, .text = (cond)                                                    \
+	}
+#define CRASH_IF(cond)                                                                             \
+	{                                                                                          \
+		.op = STEP_CRASH, .text = (cond)                                                   \
+	}
+#define PAUSE_IF(cond)                                                                             \
+	{                                                                                          \
+		.op = STEP_PAUSE, .text = (cond)                                                   \
+	}
+#define CALC(into_, expr)                                                                          \
+	{                                                                                          \
+		.op = STEP_CALC, .text = (expr), .into = (into_)                                   \
+	}
+#define COUNT(name_, expr)                                                                         \
+	{                                                                                          \
+		.op = STEP_COUNT, .text = (expr), .into = (name_)                                  \
+	}
+#define TALLY(name_, cond)                                                                         \
+	{                                                                                          \
+		.op = STEP_TALLY, .text = (cond), .into = (name_)                                  \
+	}
+#define THINK                                                                                      \
+	{                                                                                          \
+		.op = STEP_THINK                                                                   \
+	}
+#define LOCK(expr)                                                                                 \
+	{                                                                                          \
+		.op = STEP_LOCK, .text = (expr)                                                    \
+	}
+#define ARM                                                                                        \
+	{                                                                                          \
+		.op = STEP_ARM                                                                     \
+	}
+#define FINALLY                                                                                    \
+	{                                                                                          \
+		.op = STEP_FINALLY                                                                 \
+	}
+#define CACHED(into_)                                                                              \
+	{                                                                                          \
+		.op = STEP_CACHED, .into = (into_)                                                 \
+	}
+#define CACHE(expr)                                                                                \
+	{                                                                                          \
+		.op = STEP_CACHE, .text = (expr)                                                   \
+	}
+#define AWAIT(expr)                                                                                \
+	{                                                                                          \
+		.op = STEP_AWAIT, .text = (expr)                                                   \
+	}
+#define NOTE(into_)                                                                                \
+	{                                                                                          \
+		.op = STEP_NOTE, .into = (into_)                                                   \
+	}
+#define ACK(expr)                                                                                  \
+	{                                                                                          \
+		.op = STEP_ACK, .text = (expr)                                                     \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		.op = STEP_END                                                                     \
+	}
 
 #define STEPS(...) ((const struct step[]){ __VA_ARGS__, END })
 
@@ -136,31 +217,31 @@ enum strategy {
 struct special {
 	enum strategy strategy; /* STRATEGY_NAIVE with steps NULL ends the list */
 	const struct step *steps;
-	const char *why;   /* NULL = the strategy's own */
-	unsigned stores;   /* BIT(store)s it is for; 0 = all of the parts */
-	bool once;         /* a transient error is the client's to see: no retry */
-	bool shared;       /* all clients over one session */
-	bool wrong;        /* breaks, although the strategy usually does not */
+	const char *why;          /* NULL = the strategy's own */
+	unsigned stores;          /* BIT(store)s it is for; 0 = all of the parts */
+	bool once;                /* a transient error is the client's to see: no retry */
+	bool shared;              /* all clients over one session */
+	bool wrong;               /* breaks, although the strategy usually does not */
 	const struct step *other; /* in place of the parts' */
 };
 
 /* What a strategy is made of, on stores that speak alike. */
 struct parts {
-	unsigned stores;           /* BIT(store)s */
-	const struct step *schema; /* once */
-	const struct step *reset;  /* before each round */
-	const struct step *read;   /* looks and decides; {L} where rows can be locked */
-	const struct step *write;  /* writes what was read, changed */
+	unsigned stores;              /* BIT(store)s */
+	const struct step *schema;    /* once */
+	const struct step *reset;     /* before each round */
+	const struct step *read;      /* looks and decides; {L} where rows can be locked */
+	const struct step *write;     /* writes what was read, changed */
 	const struct step *versioned; /* writes only over the version that was read, else RETRY */
 	const struct step *atomic;    /* looks and writes in one statement */
-	const char *watch; /* Redis: the keys that its WATCH names */
+	const char *watch;            /* Redis: the keys that its WATCH names */
 	const struct step *lua;
 	const struct special *specials;
-	const struct step *other; /* what every fourth client does instead (a reader); NULL = none */
+	const struct step *other; /* what every fourth client does instead; NULL = none */
 	const struct step *after; /* before the check */
 	const struct step *check;
-	unsigned without;         /* BIT(strategy)s that make no sense here */
-	unsigned wrong; /* BIT(strategy)s that break, although they usually do not */
+	unsigned without; /* BIT(strategy)s that make no sense here */
+	unsigned wrong;   /* BIT(strategy)s that break, although they usually do not */
 };
 
 struct incident {
@@ -176,9 +257,9 @@ struct incident {
 	const char *model;   /* of its history; NULL = none */
 	/* The members f and value of the history's lines, before and after; of `other` likewise. */
 	const char *invoke, *ok, *other_invoke, *other_ok;
-	const char *blind; /* ok of a strategy that does not read first; NULL = the same */
-	const char *first; /* a first operation, told before the race: "f" and "value" */
-	const char *last;  /* a last one, with the registers of the check */
+	const char *blind;         /* ok of a strategy that does not read first; NULL = the same */
+	const char *first;         /* a first operation, told before the race: "f" and "value" */
+	const char *last;          /* a last one, with the registers of the check */
 	const struct parts *parts; /* stores 0 ends */
 };
 

@@ -114,7 +114,7 @@ bool pawl__components_room(const struct components *c, uint32_t factor, struct g
 }
 
 /* Whether an edge between two nodes goes without saying: mark holds which came before. */
-static bool goes_without(uint32_t *mark, uint32_t at, uint8_t cls)
+static bool goes_without(uint32_t *mark, uint32_t at, unsigned cls)
 {
 	const uint32_t worst = at * 2, rw = at * 2 + 1;
 
@@ -130,7 +130,7 @@ static void take_node(struct components *c, uint32_t i, uint32_t node, struct gr
 	const struct graph *g = c->g;
 	const uint32_t at = c->local[node];
 
-	for (uint8_t cls = 0; cls < GRAPH_CLASSES; cls++) {
+	for (unsigned cls = 0; cls < GRAPH_CLASSES; cls++) {
 		for (uint32_t e = g->first[node]; e < g->first[node + 1]; e++) {
 			const uint32_t to = g->to[e];
 
@@ -138,7 +138,7 @@ static void take_node(struct components *c, uint32_t i, uint32_t node, struct gr
 			    goes_without(&c->mark[c->local[to]], at, cls))
 				continue;
 			ret->to[ret->edges] = c->local[to];
-			ret->cls[ret->edges++] = cls;
+			ret->cls[ret->edges++] = (uint8_t)cls;
 		}
 	}
 }

@@ -3,8 +3,8 @@
  * race/check/component - the strongly connected components of a graph, each as a graph of its own.
  *
  * Only those of two transactions or more. They come in the order of their lowest row; nodes of one
- * stand in the order of the whole graph. Of parallel edges the worst class stays, ww before wr before
- * rw; an extra edge stays beside rw, for it serves where rw does not.
+ * stand in the order of the whole graph. Of parallel edges the worst class stays, ww before wr
+ * before rw; an extra edge stays beside rw, for it serves where rw does not.
  * Threads: one owner.
  */
 #ifndef PAWL_RACE_CHECK_COMPONENT_H
@@ -15,12 +15,12 @@
 struct components {
 	const struct graph *g; /* borrowed */
 	uint32_t len;
-	uint32_t *first;  /* len + 1; members of i are [first[i], first[i + 1]) */
-	uint32_t *member; /* nodes of g */
-	uint32_t *local;  /* by node of g: its place in its component */
-	uint32_t *of;     /* by node of g: its component; HISTORY_NONE */
+	uint32_t *first;               /* len + 1; members of i are [first[i], first[i + 1]) */
+	uint32_t *member;              /* nodes of g */
+	uint32_t *local;               /* by node of g: its place in its component */
+	uint32_t *of;                  /* by node of g: its component; HISTORY_NONE */
 	uint32_t nodes_max, edges_max; /* of the largest ones */
-	uint32_t *mark; /* by local node, see take */
+	uint32_t *mark;                /* by local node, see take */
 };
 
 /* false: no memory. */

@@ -62,8 +62,8 @@ static bool finder_init(struct finder *s)
 	return s->reached != NULL && s->order != NULL && s->behind != NULL &&
 	       s->is_behind != NULL && s->steps != NULL &&
 	       pawl__components_room(&s->parts, 1, &s->one) &&
-	       pawl__components_room(&s->parts, 2, &s->states) &&
-	       pawl__scc_init(&s->scc, n * 2) && pawl__path_init(&s->path, n);
+	       pawl__components_room(&s->parts, 2, &s->states) && pawl__scc_init(&s->scc, n * 2) &&
+	       pawl__path_init(&s->path, n);
 }
 
 static uint32_t row_of(const struct finder *s, uint32_t node)
@@ -330,7 +330,7 @@ static enum found_kind alternating(struct finder *s, unsigned variant, unsigned 
 		return FOUND_KINDS;
 	hit = single_find(s, behind, classes | FAN);
 	if (hit != NO_ROW) {
-		/* The whole component is where it lies: paths that lead nowhere are cut by length. */
+		/* It lies in the whole component: paths that lead nowhere are cut by length. */
 		memset(s->scc.comp, 0, (size_t)s->one.nodes * sizeof(*s->scc.comp));
 		report(s, FOUND_GSI + variant, one, hit);
 		return FOUND_GSI;
@@ -350,7 +350,7 @@ static bool crossing(struct finder *s, unsigned variant, unsigned classes)
 	return true;
 }
 
-/* What data alone shows, then what it shows with the extra edges; see cycle.h for what is skipped. */
+/* What data alone shows, then what the extra edges add; see cycle.h for what is skipped. */
 static void classify(struct finder *s)
 {
 	const unsigned x = (unsigned)s->job->extra;
@@ -376,8 +376,8 @@ static void classify(struct finder *s)
 		(void)crossing(s, x, WW | WR | EXTRA);
 }
 
-enum pawl_status pawl__cycle_find(const struct cycle_job *job, struct found *f,
-                                  uint64_t *ret_steps, bool *ret_ran_out)
+enum pawl_status pawl__cycle_find(const struct cycle_job *job, struct found *f, uint64_t *ret_steps,
+                                  bool *ret_ran_out)
 {
 	struct finder s = { .job = job, .f = f };
 

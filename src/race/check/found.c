@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 static const char *const kind_names[] = {
-#define X(id, name) [FOUND_##id] = name,
+#define X(id, name) [FOUND_##id] = (name),
 	FOUND_MAP(X)
 #undef X
 };
@@ -114,7 +114,8 @@ void pawl__found_rows(struct found *f, enum found_kind k, const uint32_t *rows, 
 		steps[i] = (struct check_step){
 			.op = rows[i], .edge = EDGE_NONE, .key = HISTORY_NONE, .by = HISTORY_NONE
 		};
-	keep(f, k, lowest, (struct check_witness){ .steps = steps, .steps_len = len, .text = text });
+	keep(f, k, lowest,
+	     (struct check_witness){ .steps = steps, .steps_len = len, .text = text });
 }
 
 void pawl__found_cycle(struct found *f, enum found_kind k, const struct check_step *steps,
@@ -254,8 +255,8 @@ static void levels(struct check_result *r, enum graph_extra extra)
 	}
 	r->not = pawl__level_weakest(impossible);
 	r->also_not = impossible & ~r->not ;
-	r->strongest = pawl__level_strongest((LEVEL_BIT(LEVEL_LEN) - 1) & ~impossible &
-	                                     ~unjudged(extra));
+	r->strongest =
+		pawl__level_strongest((LEVEL_BIT(LEVEL_LEN) - 1) & ~impossible & ~unjudged(extra));
 }
 
 static const char **notes_take(struct found *f)

@@ -49,9 +49,9 @@ enum found_kind {
 		FOUND_KINDS
 };
 
-#define FOUND_ROWS_MAX  16u           /* of one witness that is no cycle; the first ones */
-#define FOUND_TEXT_MAX  (16u << 10)   /* bytes of a sentence; longer ones are cut */
-#define FOUND_NOTES_MAX 8u
+#define FOUND_ROWS_MAX  ((uint32_t)16)     /* of one witness that is no cycle; the first ones */
+#define FOUND_TEXT_MAX  ((size_t)16 << 10) /* bytes of a sentence; longer ones are cut */
+#define FOUND_NOTES_MAX ((uint32_t)8)
 
 struct found {
 	const struct history *h;
@@ -97,8 +97,7 @@ void pawl__found_unknown(struct found *f);
  * not claimed.
  */
 PAWL_MUST_CHECK enum pawl_status pawl__found_finish(struct found *f, enum level level,
-                                                    enum graph_extra extra,
-                                                    struct pawl_error *err);
+                                                    enum graph_extra extra, struct pawl_error *err);
 
 /* What must be looked at to judge that level; of it, what the history tells. */
 enum graph_extra pawl__found_extra(enum level level);

@@ -22,7 +22,7 @@
 
 #include "race/check/history.h"
 
-#define GRAPH_NODES_MAX ((uint64_t)1 << 31)
+#define GRAPH_NODES_MAX ((uint64_t)1 << 30)
 #define GRAPH_EDGES_MAX ((uint64_t)1 << 29)
 
 enum graph_class {

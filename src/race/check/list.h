@@ -15,7 +15,7 @@
 
 #include "race/check/found.h"
 
-#define LIST_NONE         UINT32_MAX
+#define LIST_NONE UINT32_MAX
 
 /* Flags of micro-operations */
 #define LIST_INTERMEDIATE 1u /* an append; its transaction appended to the key again */
@@ -23,10 +23,10 @@
 struct list_order {
 	const int64_t *at;
 	uint32_t len;
-	bool main;  /* it is the history's main list */
-	bool apart; /* a transaction read something that is no prefix of the main list */
-	uint32_t twice; /* first place whose element stands before it already; LIST_NONE */
-	uint32_t unread; /* appends that nobody read: unread_mop[.. the next key's) */
+	bool main;        /* it is the history's main list */
+	bool apart;       /* a transaction read something that is no prefix of the main list */
+	uint32_t twice;   /* first place whose element stands before it already; LIST_NONE */
+	uint32_t unread;  /* appends that nobody read: unread_mop[.. the next key's) */
 	uint32_t readers; /* reads of the last version */
 	uint32_t fan;     /* list_append: where its fan begins among the virtual nodes */
 };
@@ -34,16 +34,17 @@ struct list_order {
 struct list_index {
 	const struct history *h;
 	struct list_order *order; /* by key, and one more */
-	uint64_t *base; /* by key: where its places begin in elem */
-	uint32_t *elem; /* by place: the append; LIST_NONE: nobody appended it */
-	uint32_t *pos;  /* by mop. Of an append: its place, LIST_NONE when nobody read it. Of a read by
-	                 * an ok row: its version, LIST_NONE when its last element is not in order */
+	uint64_t *base;           /* by key: where its places begin in elem */
+	uint32_t *elem;           /* by place: the append; LIST_NONE: nobody appended it */
+	/* By mop. Of an append: its place, LIST_NONE when unread. Of a read by an ok row: its
+	 * version, LIST_NONE when its last element is not in the order. */
+	uint32_t *pos;
 	uint32_t *row;  /* by mop */
 	uint8_t *flags; /* by mop */
 	uint32_t *unread_mop;
 	uint32_t *slots; /* hash of (key, element) -> append */
 	uint64_t slots_mask;
-	uint64_t *failed; /* places of elements of failed appends, ascending */
+	uint64_t *failed;  /* places of elements of failed appends, ascending */
 	uint64_t *garbage; /* places of elements that nobody appended, ascending */
 	uint32_t failed_len, garbage_len;
 	uint32_t twice_a, twice_b; /* appends of one element to one key; LIST_NONE */

@@ -254,8 +254,9 @@ static enum pawl_status run(struct append_check *c, const struct check_options *
 	if (st != PAWL_OK)
 		return st;
 	if (x->twice_a != LIST_NONE) {
-		pawl__found_say(f, "%V%K was appended by %T and by %T: every append to a key must "
-		                   "have an element of its own",
+		pawl__found_say(f,
+		                "%V%K was appended by %T and by %T: every append to a key must "
+		                "have an element of its own",
 		                c->h->mop_val[x->twice_a], c->h->mop_key[x->twice_a],
 		                x->row[x->twice_a], x->row[x->twice_b]);
 		pawl__found_unknown(f);

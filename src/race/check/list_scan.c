@@ -23,10 +23,10 @@ struct scan {
 	const struct list_index *x;
 	const struct history *h;
 	struct found *f;
-	struct touch *touch;  /* by key */
-	uint32_t *prev;       /* by place in the row: mop of the same key before */
-	uint64_t *version;    /* by key: where its versions begin in head */
-	uint32_t *head;       /* by version of main lists: last update */
+	struct touch *touch; /* by key */
+	uint32_t *prev;      /* by place in the row: mop of the same key before */
+	uint64_t *version;   /* by key: where its versions begin in head */
+	uint32_t *head;      /* by version of main lists: last update */
 	struct update *update;
 	uint32_t updates_len;
 	uint32_t *apart; /* reads that are no prefix of a main list, then updated from */
@@ -392,7 +392,8 @@ static void dirty_update(struct scan *s, uint32_t key)
 		}
 		if (under == LIST_NONE)
 			continue;
-		pawl__found_say(s->f, "%T, which failed, appended %V%K, and %T appended %V behind it",
+		pawl__found_say(s->f,
+		                "%T, which failed, appended %V%K, and %T appended %V behind it",
 		                rows[0], s->h->mop_val[under], key, rows[1], s->h->mop_val[m]);
 		pawl__found_rows(s->f, FOUND_DIRTY_UPDATE, rows, 2);
 		under = LIST_NONE;
@@ -436,10 +437,11 @@ static bool incompatible(struct scan *s)
 		told[key] = 1;
 		if (found_wants(s->f, FOUND_INCOMPATIBLE_ORDER, 0)) {
 			rows[1] = other_reader(s, m);
-			pawl__found_say(s->f,
-			                "%T and %T read lists%K of which neither is a prefix of the "
-			                "other",
-			                rows[0], rows[1], key);
+			pawl__found_say(
+				s->f,
+				"%T and %T read lists%K of which neither is a prefix of the "
+				"other",
+				rows[0], rows[1], key);
 		}
 		pawl__found_rows(s->f, FOUND_INCOMPATIBLE_ORDER, rows, rows[0] == rows[1] ? 1 : 2);
 	}

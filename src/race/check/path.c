@@ -21,7 +21,8 @@ bool pawl__path_init(struct path *p, uint32_t nodes)
 	p->touched = malloc(states * sizeof(*p->touched));
 	p->begun = malloc(states);
 	if (p->node == NULL || p->cls == NULL || p->dist == NULL || p->from == NULL ||
-	    p->by == NULL || p->now == NULL || p->later == NULL || p->touched == NULL || p->begun == NULL) {
+	    p->by == NULL || p->now == NULL || p->later == NULL || p->touched == NULL ||
+	    p->begun == NULL) {
 		pawl__path_deinit(p);
 		return false;
 	}
@@ -107,7 +108,7 @@ static void keep(struct search *s, uint32_t end, uint8_t cls)
 	/* One that is not simple is kept for want of a better one only. */
 	if (!simple && p->len > 0)
 		return;
-	/* Backwards: class cls leaves the node of `end`. A row's step is the edge that leaves it. */
+	/* Backwards: class cls leaves `end`'s node. A row's step is the edge that leaves it. */
 	p->len = 0;
 	for (;;) {
 		const uint32_t node = state_node(s, state);
@@ -127,21 +128,21 @@ static void keep(struct search *s, uint32_t end, uint8_t cls)
 		s->best = p->len;
 }
 
-static void reach(struct search *s, uint32_t state, uint32_t from, uint8_t cls, uint32_t dist)
+static void reach(struct search *s, uint32_t next, uint32_t before, uint8_t cls, uint32_t dist)
 {
 	struct path *p = s->p;
-	const bool free_step = is_virtual(s, state_node(s, state));
+	const bool free_step = is_virtual(s, state_node(s, next));
 
-	if (p->dist[state] != UNSEEN)
+	if (p->dist[next] != UNSEEN)
 		return;
-	p->dist[state] = free_step ? dist : dist + 1;
-	p->from[state] = from;
-	p->by[state] = cls;
-	p->touched[s->touched_len++] = state;
+	p->dist[next] = free_step ? dist : dist + 1;
+	p->from[next] = before;
+	p->by[next] = cls;
+	p->touched[s->touched_len++] = next;
 	if (free_step)
-		p->now[s->now_len++] = state;
+		p->now[s->now_len++] = next;
 	else
-		p->later[s->later_len++] = state;
+		p->later[s->later_len++] = next;
 }
 
 /* Where class cls leads from a state to node `to`; UNSEEN: nowhere within the component. */
@@ -170,7 +171,7 @@ static void expand(struct search *s, uint32_t state)
 	for (uint32_t e = g->first[node]; e < g->first[node + 1]; e++) {
 		const uint32_t to = g->to[e];
 		const uint8_t cls = g->cls[e];
-		uint32_t next;
+		uint32_t ahead;
 
 		s->steps++;
 		if (to == start && (s->shape->closing & GRAPH_BIT(cls)) != 0 &&
@@ -181,9 +182,9 @@ static void expand(struct search *s, uint32_t state)
 				keep(s, state, cls);
 			continue;
 		}
-		next = next_state(s, state, cls, to);
-		if (next != UNSEEN && dist + 1 < s->best)
-			reach(s, next, state, cls, dist);
+		ahead = next_state(s, state, cls, to);
+		if (ahead != UNSEEN && dist + 1 < s->best)
+			reach(s, ahead, state, cls, dist);
 	}
 }
 

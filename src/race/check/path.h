@@ -23,13 +23,13 @@ struct path_shape {
 };
 
 struct path {
-	uint32_t *node;  /* of the graph, virtual ones left out */
-	uint8_t *cls;    /* of the edge to the next node, the last one's to the first */
-	uint32_t len;    /* 0: none found */
-	bool simple;     /* it passes through every node once */
-	uint32_t *dist;  /* by state: node, or nodes + node when its last edge was rw; working room */
-	uint32_t *from;  /* state before */
-	uint8_t *by;     /* class of the edge from there */
+	uint32_t *node; /* of the graph, virtual ones left out */
+	uint8_t *cls;   /* of the edge to the next node, the last one's to the first */
+	uint32_t len;   /* 0: none found */
+	bool simple;    /* it passes through every node once */
+	uint32_t *dist; /* by state: a node, or nodes + a node behind rw; working room */
+	uint32_t *from; /* state before */
+	uint8_t *by;    /* class of the edge from there */
 	uint32_t *now, *later;
 	uint32_t *touched;
 	uint8_t *begun; /* by node: searched from */

@@ -41,10 +41,11 @@ static enum pawl_status rows_make(struct regs *x, struct pawl_error *err)
 			x->row[m] = i;
 			if ((h->mop_f[m] != HF_READ && h->mop_f[m] != HF_WRITE) ||
 			    (history_is_list(h, m) && h->type[i] == HT_OK))
-				return pawl__error_set(err, PAWL_E_INVALID,
-				                       "line %u: operations of rw-register read and "
-				                       "write single values",
-				                       h->line[i]);
+				return pawl__error_set(
+					err, PAWL_E_INVALID,
+					"line %u: operations of rw-register read and "
+					"write single values",
+					h->line[i]);
 		}
 	}
 	return PAWL_OK;

@@ -18,8 +18,8 @@
 #include "race/check/found.h"
 #include "race/check/graph.h"
 
-#define REGS_NONE     UINT32_MAX
-#define REGS_SEVERAL  (UINT32_MAX - 1)
+#define REGS_NONE    UINT32_MAX
+#define REGS_SEVERAL (UINT32_MAX - 1)
 
 /* Flags of micro-operations */
 #define REGS_EXTERNAL 1u /* others can see it, or it can see others */

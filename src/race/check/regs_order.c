@@ -102,7 +102,8 @@ static enum pawl_status wfr_edges(struct regs *x, const struct accesses *a)
 
 static int by_process(const void *pa, const void *pb, void *arg)
 {
-	const struct history *h = arg;
+	const struct regs *x = arg;
+	const struct history *h = x->h;
 	const struct access *a = pa, *b = pb;
 
 	if (h->process[a->row] != h->process[b->row])
@@ -118,7 +119,7 @@ static enum pawl_status sequential_edges(struct regs *x, struct accesses *a)
 	const struct history *h = x->h;
 	enum pawl_status st = PAWL_OK;
 
-	qsort_r(a->at, a->len, sizeof(*a->at), by_process, (void *)(uintptr_t)h);
+	qsort_r(a->at, a->len, sizeof(*a->at), by_process, x);
 	for (uint32_t i = 0; i < a->len && st == PAWL_OK; i++) {
 		const struct access *one = &a->at[i], *two = one + 1;
 

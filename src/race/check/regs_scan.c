@@ -40,8 +40,8 @@ static void found_read(struct scan *s, enum found_kind kind, uint32_t m, uint32_
 		pawl__found_say(s->f, "%T read %V%K, written by %T", row, s->h->mop_val[m],
 		                s->h->mop_key[m], writer);
 		pawl__found_say(s->f, kind == FOUND_G1A
-		                          ? ", which had failed"
-		                          : ", which was not its last write of the key");
+		                              ? ", which had failed"
+		                              : ", which was not its last write of the key");
 	}
 	pawl__found_rows(s->f, kind, rows, 2);
 }
@@ -61,8 +61,8 @@ static void read_check(struct scan *s, uint32_t m)
 		found_read(s, FOUND_G1A, m, x->failed[v]);
 	if (x->middle[v] != REGS_NONE && x->middle[v] != x->row[m])
 		found_read(s, FOUND_G1B, m, x->middle[v]);
-	s->strangers += x->writer[v] == REGS_NONE && x->failed[v] == REGS_NONE &&
-	                x->middle[v] == REGS_NONE;
+	s->strangers +=
+		x->writer[v] == REGS_NONE && x->failed[v] == REGS_NONE && x->middle[v] == REGS_NONE;
 }
 
 static void found_internal(struct scan *s, uint32_t m)
@@ -120,7 +120,8 @@ static void lost_updates(struct scan *s)
 		/* The list is backwards: its end are the lowest rows. */
 		n = all < FOUND_ROWS_MAX ? (uint32_t)all : FOUND_ROWS_MAX;
 		skip = (uint32_t)(all - n);
-		for (uint32_t i = s->head[v], at = 0; i != REGS_NONE; i = s->update[i].before, at++) {
+		for (uint32_t i = s->head[v], at = 0; i != REGS_NONE;
+		     i = s->update[i].before, at++) {
 			if (at >= skip)
 				rows[n - 1 - (at - skip)] = s->update[i].row;
 		}

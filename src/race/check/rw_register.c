@@ -15,7 +15,6 @@
 #include "race/check/cycle.h"
 #include "race/check/regs.h"
 
-
 struct register_check {
 	const struct history *h;
 	struct regs x;
@@ -28,7 +27,7 @@ struct register_check {
 	bool *any;
 };
 
-/* Whether a version directly follows the initial one of its key: others are reached through these. */
+/* Whether a version directly follows the initial one: others are reached through these. */
 static bool starts_key(const struct regs *x, uint32_t v)
 {
 	return regs_has_writer(x, v) && x->led[v] == 0 && !regs_is_initial(x, v);
@@ -192,13 +191,13 @@ static bool comes_before(const struct regs *x, uint32_t v, uint32_t after)
 }
 
 /* Whether these two are why a is before b, as cls says. */
-static bool explains(const struct register_check *c, uint32_t ma, uint32_t mb,
-                     enum graph_class cls)
+static bool explains(const struct register_check *c, uint32_t ma, uint32_t mb, enum graph_class cls)
 {
 	const struct history *h = c->h;
 	const struct regs *x = &c->x;
 
-	if (h->mop_key[ma] != h->mop_key[mb] || (x->flags[ma] & x->flags[mb] & REGS_EXTERNAL) == 0 ||
+	if (h->mop_key[ma] != h->mop_key[mb] ||
+	    (x->flags[ma] & x->flags[mb] & REGS_EXTERNAL) == 0 ||
 	    h->mop_f[ma] != (cls == GRAPH_RW ? HF_READ : HF_WRITE) ||
 	    h->mop_f[mb] != (cls == GRAPH_WR ? HF_READ : HF_WRITE))
 		return false;
@@ -236,14 +235,16 @@ static void tell_order(const struct register_check *c, struct found *f)
 		open += c->starts[k + 1] > c->starts[k] + 1;
 	}
 	if (open > 0) {
-		pawl__found_say(f,
-		                "of %U keys that were written, the order of versions is not known of "
-		                "%U, or in part: cycles that need it were not found",
-		                keys, open);
+		pawl__found_say(
+			f,
+			"of %U keys that were written, the order of versions is not known of "
+			"%U, or in part: cycles that need it were not found",
+			keys, open);
 		pawl__found_note(f);
 	}
 	if (c->x.left_out > 0) {
-		pawl__found_say(f, "an order that contradicts what was known before it was not used");
+		pawl__found_say(f,
+		                "an order that contradicts what was known before it was not used");
 		pawl__found_note(f);
 	}
 }

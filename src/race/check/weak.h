@@ -138,7 +138,7 @@ struct weak_edges {
 		*order; /* for the causal rule: a topological order of so and wr; NULL: as is */
 	const uint32_t *rank; /* places in order; NULL: as is */
 	bool forward;         /* every edge goes forward in that order: there is no cycle */
-	uint32_t *first; /* by target, and one more: its sources; while storing, the next one's place */
+	uint32_t *first; /* by target, and one more: its sources; while storing, the next's place */
 	uint32_t *from;
 	uint64_t count;
 	uint64_t stale_count;

@@ -62,14 +62,15 @@ static bool header_fits(struct str s)
 
 static bool query_fits(struct str s)
 {
+	if (s.ptr == NULL)
+		return s.len == 0;
 	for (size_t i = 0; i < s.len; i++) {
 		const unsigned char c = (unsigned char)s.ptr[i];
 
 		if (c < 0x20 || c >= 0x7f || strchr("'\"\\;$`", c) != NULL)
 			return false;
 	}
-	return s.len == 0 ||
-	       (memmem(s.ptr, s.len, "--", 2) == NULL && memmem(s.ptr, s.len, "/*", 2) == NULL);
+	return memmem(s.ptr, s.len, "--", 2) == NULL && memmem(s.ptr, s.len, "/*", 2) == NULL;
 }
 
 /* The text that fills the hole. mem: for numbers. */

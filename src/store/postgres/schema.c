@@ -289,7 +289,10 @@ static enum pawl_status upgrade(struct pg_conn *c, unsigned char ret_hash_key[PG
  * number which has not come yet would stay hidden until it has. */
 static enum pawl_status events_adopt(struct pg_conn *c, struct pawl_error *err)
 {
-	return run(c, "UPDATE pawl.event SET xact = 3 WHERE xact > pg_current_xact_id()::text::bigint", err);
+	return run(c,
+	           "UPDATE pawl.event SET xact = 3"
+	           " WHERE xact > pg_current_xact_id()::text::bigint",
+	           err);
 }
 
 enum pawl_status pawl__pg_schema(struct pg_conn *c, bool read_only,

@@ -25,14 +25,10 @@ static void test_expr_sum__sums_and_what_is_none(void **state)
 		bool well;
 		int64_t v;
 	} rows[] = {
-		{ "1", true, 1 },
-		{ " 5 - -3 + 2 ", true, 10 },
-		{ "0 - 7", true, -7 },
-		{ "9223372036854775807 + 1", false, 0 },
-		{ "", false, 0 },
-		{ "1 2", false, 0 },
-		{ "1 * 2", false, 0 },
-		{ "a", false, 0 },
+		{ "1", true, 1 },      { " 5 - -3 + 2 ", true, 10 },
+		{ "0 - 7", true, -7 }, { "9223372036854775807 + 1", false, 0 },
+		{ "", false, 0 },      { "1 2", false, 0 },
+		{ "1 * 2", false, 0 }, { "a", false, 0 },
 		{ "1 +", false, 0 },
 	};
 
@@ -52,9 +48,11 @@ static void test_expr_holds__each_comparison(void **state)
 		const char *text;
 		int holds; /* -1: no condition */
 	} rows[] = {
-		{ "1 < 2", 1 },      { "2 < 2", 0 },  { "2 <= 2", 1 }, { "3 > 2", 1 },  { "2 >= 3", 0 },
-		{ "1 + 1 = 2", 1 },  { "1 != 1", 0 }, { "1 != 2", 1 }, { "1", -1 },     { "1 ! 2", -1 },
-		{ "1 = x", -1 },     { "= 1", -1 },   { "5 - 2 >= 1 + 2", 1 },
+		{ "1 < 2", 1 },          { "2 < 2", 0 },  { "2 <= 2", 1 },
+		{ "3 > 2", 1 },          { "2 >= 3", 0 }, { "1 + 1 = 2", 1 },
+		{ "1 != 1", 0 },         { "1 != 2", 1 }, { "1", -1 },
+		{ "1 ! 2", -1 },         { "1 = x", -1 }, { "= 1", -1 },
+		{ "5 - 2 >= 1 + 2", 1 },
 	};
 
 	(void)state;
@@ -215,8 +213,9 @@ static void test_machine__holes_are_filled(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_start(&b, STEPS(ASK("a", "@t {c} {i} {k} {d} {r} {z} {p} {N} {S}{L} {{\"x\":{i}}} {?}"),
-	                      CALC("b", "{a} + {e} - 2"), RUN("{a}|{-a}|{b}|{n}")));
+	bench_start(&b,
+	            STEPS(ASK("a", "@t {c} {i} {k} {d} {r} {z} {p} {N} {S}{L} {{\"x\":{i}}} {?}"),
+	                  CALC("b", "{a} + {e} - 2"), RUN("{a}|{-a}|{b}|{n}")));
 	wants(&b, "pre.t 4 9 5 1 2 0 0 10 5 LOCKED {{\"x\":9}} {?}");
 	answer(&b, REPLY_OK, 1, "40");
 	wants(&b, "40|0|38|1");
@@ -290,7 +289,8 @@ static void test_machine__once_gives_up_and_crash_leaves_the_armed(void **state)
 	answer(&b, REPLY_TRANSIENT, 0, NULL);
 	ends(&b, END_GAVE_UP);
 
-	bench_start(&b, STEPS(RUN("take"), ARM, CRASH_IF("{z} = 0"), RUN("y"), FINALLY, RUN("give")));
+	bench_start(&b,
+	            STEPS(RUN("take"), ARM, CRASH_IF("{z} = 0"), RUN("y"), FINALLY, RUN("give")));
 	wants(&b, "take");
 	answer(&b, REPLY_OK, 1, NULL);
 	ends(&b, END_CRASHED);
@@ -375,7 +375,8 @@ static void walk(const struct step *steps, const char *who)
 
 		if (sum && !pawl__expr_sum(pawl__machine_fill(&b.m, steps->text, true), &v))
 			fail_msg("%s: not a sum: %s", who, steps->text);
-		if (condition && !pawl__expr_holds(pawl__machine_fill(&b.m, steps->text, true), &holds))
+		if (condition &&
+		    !pawl__expr_holds(pawl__machine_fill(&b.m, steps->text, true), &holds))
 			fail_msg("%s: not a condition: %s", who, steps->text);
 		if (steps->when != NULL &&
 		    !pawl__expr_holds(pawl__machine_fill(&b.m, steps->when, true), &holds))
@@ -423,9 +424,9 @@ static void test_program_make__every_incident_has_naive_and_a_right_one(void **s
 static void test_incidents__the_thirteen_are_there(void **state)
 {
 	static const char *const names[] = {
-		"oversell",      "last-item",       "lost-update", "bank-transfer", "double-submit",
-		"shared-session", "write-skew",     "deadlock",    "phantom-booking", "stale-config",
-		"dual-write",    "lock-expiry",     "counter",
+		"oversell",       "last-item",   "lost-update", "bank-transfer",   "double-submit",
+		"shared-session", "write-skew",  "deadlock",    "phantom-booking", "stale-config",
+		"dual-write",     "lock-expiry", "counter",
 	};
 
 	(void)state;
@@ -460,13 +461,17 @@ static void test_builtin_run__bad_options_say_what_is_wrong(void **state)
 		enum pawl_status st;
 		const char *says;
 	} rows[] = {
-		{ { .incident = "oversel", .on = "sqlite:x" }, PAWL_E_INVALID, "did you mean oversell" },
+		{ { .incident = "oversel", .on = "sqlite:x" },
+		  PAWL_E_INVALID,
+		  "did you mean oversell" },
 		{ { .incident = "oversell", .on = "sqlite:x", .strategy = "naiv" },
 		  PAWL_E_INVALID,
 		  "did you mean naive" },
 		{ { .incident = "oversell", .on = "mysql://x" }, PAWL_E_CONFIG, "--on is sqlite" },
 		{ { .incident = "oversell", .on = "sqlite:" }, PAWL_E_CONFIG, "nothing behind" },
-		{ { .incident = "oversell", .on = "sqlite:x", .clients = 1 }, PAWL_E_INVALID, "--clients" },
+		{ { .incident = "oversell", .on = "sqlite:x", .clients = 1 },
+		  PAWL_E_INVALID,
+		  "--clients" },
 		{ { .incident = "oversell", .on = "sqlite:x", .clients = BUILTIN_CLIENTS_MAX + 1 },
 		  PAWL_E_INVALID,
 		  "--clients" },
@@ -482,10 +487,18 @@ static void test_builtin_run__bad_options_say_what_is_wrong(void **state)
 		{ { .incident = "oversell", .on = "redis://127.0.0.1:1", .explore = true },
 		  PAWL_E_CONFIG,
 		  "steps through SQL" },
-		{ { .incident = "oversell", .on = "sqlite:x", .history = "h" }, PAWL_E_CONFIG, "--history" },
-		{ { .incident = "counter", .on = "sqlite:x", .history = "h" }, PAWL_E_INVALID, "one strategy" },
-		{ { .incident = "dual-write", .on = "http://127.0.0.1:1" }, PAWL_E_CONFIG, "not there yet" },
-		{ { .incident = "counter", .on = "sqlite:/nonexistent/x" }, PAWL_E_IO, "cannot be opened" },
+		{ { .incident = "oversell", .on = "sqlite:x", .history = "h" },
+		  PAWL_E_CONFIG,
+		  "--history" },
+		{ { .incident = "counter", .on = "sqlite:x", .history = "h" },
+		  PAWL_E_INVALID,
+		  "one strategy" },
+		{ { .incident = "dual-write", .on = "http://127.0.0.1:1" },
+		  PAWL_E_CONFIG,
+		  "not there yet" },
+		{ { .incident = "counter", .on = "sqlite:/nonexistent/x" },
+		  PAWL_E_IO,
+		  "cannot be opened" },
 	};
 
 	(void)state;
@@ -501,7 +514,7 @@ static void test_builtin_run__bad_options_say_what_is_wrong(void **state)
 /* A SQLite file of its own: naive is found in the first orders, row-lock holds in all of them. */
 static void test_builtin_run__explored_on_sqlite_the_same_every_time(void **state)
 {
-	char dir[] = "/tmp/pawl-race-XXXXXX", url[64], path[64];
+	char dir[] = "/tmp/pawl-race-XXXXXX", path[64], url[sizeof(path) + 8];
 	uint64_t first = 0;
 
 	(void)state;
@@ -509,10 +522,9 @@ static void test_builtin_run__explored_on_sqlite_the_same_every_time(void **stat
 	(void)snprintf(path, sizeof(path), "%s/a.db", dir);
 	(void)snprintf(url, sizeof(url), "sqlite:%s", path);
 	for (int i = 0; i < 2; i++) {
-		const struct builtin_options o = { .incident = "lost-update",
-			                           .on = url,
-			                           .strategy = "naive",
-			                           .explore = true };
+		const struct builtin_options o = {
+			.incident = "lost-update", .on = url, .strategy = "naive", .explore = true
+		};
 		struct builtin_report *r = NULL;
 		struct pawl_error err = { 0 };
 		struct arena arena;

@@ -7,7 +7,7 @@
 
 #include "judge.h"
 
-/* A transaction without process or invocation; with them, at once; its two halves; a failed one; one
+/* A transaction without process or invocation; its two halves; both at once; one that failed; one
  * of unknown outcome. */
 #define OK(v)       "{:type :ok, :value [" v "]}\n"
 #define BEGIN(p, v) "{:type :invoke, :process " #p ", :f :txn, :value [" v "]}\n"

@@ -177,8 +177,8 @@ static void test_witness(void **state)
 	pawl__check_result_deinit(&r);
 }
 
-/* n readers of the first state and n appends that nobody read, all in one key: found in full, without
- * n * n edges. with: each transaction does both. */
+/* n readers of the first state and n appends that nobody read, all in one key: judged without n * n
+ * edges. both: each transaction does both. */
 static void fan_run(uint32_t n, bool both, const char *found_want, enum check_verdict want)
 {
 	struct check_options o;

@@ -126,7 +126,7 @@ static void judge(const char *path, bool lists, const struct check_options *o,
 	pawl__history_free(h);
 }
 
-/* Anomalies that were asked for one by one, not by level: the level at which these are looked for. */
+/* Of anomalies that were asked for one by one: the level at which these are looked for. */
 static enum level level_for(const struct names *anomalies)
 {
 	static const struct {
@@ -254,7 +254,7 @@ static uint64_t recorded_count(const char *line, const char *name)
 	return p == NULL ? 0 : strtoull(p + strlen(key), NULL, 10);
 }
 
-/* A simulated database's history: what does not depend on where a search begins has the same count. */
+/* A simulated database's history: what needs no search has the recorded count. */
 static void simulated(const char *dir, const char *line)
 {
 	static const char *const counted[] = { "G1a",          "G1b",
@@ -294,9 +294,10 @@ static void simulated(const char *dir, const char *line)
 	for (size_t i = 0; i < ARRAY_LEN(counted); i++) {
 		const struct check_anomaly *a = anomaly_find(&r, counted[i]);
 
-		if ((a == NULL ? 0 : a->count) != recorded_count(line, counted[i]))
-			fail_msg("%s: %s %llu", path, counted[i],
-			         a == NULL ? 0ull : (unsigned long long)a->count);
+		const uint64_t count = a == NULL ? 0 : a->count;
+
+		if (count != recorded_count(line, counted[i]))
+			fail_msg("%s: %s %llu", path, counted[i], (unsigned long long)count);
 	}
 	pawl__check_result_deinit(&r);
 }
