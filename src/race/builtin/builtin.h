@@ -114,8 +114,7 @@ struct builtin_row {
 	const char *why; /* one line: what it does, and what that costs or misses */
 	bool wrong;      /* known to break; ought to be seen to */
 	enum builtin_verdict verdict;
-	const char *
-		text; /* beside the verdict: "did not break in 5 rounds", "sold 7 too many"; or "" */
+	const char *text; /* beside the verdict: "did not break in 5 rounds"; or "" */
 	struct builtin_count counts[BUILTIN_COUNTS_MAX];
 	uint32_t counts_len;
 	uint32_t rounds, rounds_violated, rounds_overlapped;

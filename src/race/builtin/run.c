@@ -411,6 +411,7 @@ enum pawl_status pawl__builtin_run(const struct builtin_options *options, struct
 
 	if (st != PAWL_OK)
 		return st;
+	INVARIANT(job->ops != NULL && job->parts != NULL);
 	run.report = arena_new(arena, struct builtin_report);
 	if (run.options.history != NULL)
 		job->history = pawl__builtin_history_new(job->incident);

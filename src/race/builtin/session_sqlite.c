@@ -158,7 +158,7 @@ static void lite_clean(struct session *s)
 		          STR("SELECT type, name FROM sqlite_master WHERE type IN ('table', "
 		              "'view') AND " OURS " ORDER BY name = '" MARK "', name LIMIT 1"),
 		          NULL, &r);
-		if (r.class != REPLY_OK || r.rows == 0)
+		if (r.class != REPLY_OK || r.cells_len < 2)
 			return;
 		(void)snprintf(sql, sizeof(sql), "DROP %.*s \"%.*s\"", (int)r.cells[0].len,
 		               r.cells[0].ptr, (int)r.cells[1].len, r.cells[1].ptr);

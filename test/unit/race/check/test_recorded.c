@@ -10,7 +10,7 @@
 #include "cases.h"
 
 #define TEXT_MAX ((size_t)64 << 10)
-#define SET_MAX  16
+#define SET_MAX  32
 
 struct names {
 	char at[SET_MAX][64];
@@ -171,7 +171,7 @@ static void call_options(const char *line, bool lists, const struct names *model
 /* One recorded call. Several levels: each must agree, and one of them have what was recorded. */
 static void call(const char *dir, const char *line)
 {
-	struct names file, models, anomalies, kinds, not_these;
+	struct names file, models, anomalies, kinds, not_these, also;
 	const bool lists = strstr(line, ":model :list-append") != NULL;
 	const bool valid = strstr(line, ":valid? true") != NULL;
 	const bool unknown = strstr(line, ":valid? :unknown") != NULL;
@@ -186,6 +186,7 @@ static void call(const char *dir, const char *line)
 		models.len = 0;
 	names_read(opts, ":anomalies", &anomalies);
 	names_read(line, ":not ", &not_these);
+	names_read(line, ":also-not ", &also);
 	file.len = strcspn(strstr(line, ":file \"") + 7, "\"");
 	(void)snprintf(path, sizeof(path), "%s/elle-tests/%.*s", dir, (int)file.len,
 	               strstr(line, ":file \"") + 7);
@@ -210,6 +211,7 @@ static void call(const char *dir, const char *line)
 			invalid = true;
 			same_kinds(path, &r, &kinds);
 			same_levels(path, r.not, &not_these);
+			same_levels(path, r.also_not, &also);
 		}
 		pawl__check_result_deinit(&r);
 	}
