@@ -68,6 +68,7 @@ void pawl__machine_start(struct machine *m, const struct machine_start *start)
 	m->program = start->program;
 	m->think_us = start->think_us;
 	m->tries = 0;
+	m->victims = 0;
 	m->awaits = 0;
 	m->end = END_DONE;
 	m->trouble[0] = '\0';
@@ -223,7 +224,7 @@ static void leave(struct machine *m, enum machine_end end)
 static void again(struct machine *m)
 {
 	leave(m, END_GAVE_UP);
-	if (m->program->once || m->tries >= MACHINE_TRIES_MAX)
+	if (m->program->once || m->tries >= MACHINE_TRIES_MAX || m->victims >= MACHINE_VICTIMS_MAX)
 		return;
 	m->retries++;
 	m->again = true;
@@ -482,6 +483,7 @@ static void failed(struct machine *m, const struct reply *r)
 	case REPLY_DEADLOCK:
 		m->deadlocks++;
 		m->victim = true;
+		m->victims++;
 		again(m);
 		return;
 	case REPLY_TRANSIENT:

@@ -12,7 +12,8 @@
  *      was armed is run, before anything else; a crash does neither.
  *  (2) Steps that ask for nothing outside run at once, so between two wants of different machines
  *      only the driver chooses.
- *  (3) A program ends: after MACHINE_TRIES_MAX starts it gives up.
+ *  (3) A program ends: after MACHINE_TRIES_MAX starts, or MACHINE_VICTIMS_MAX deadlocks, it gives
+ *      up.
  *
  * Threads: one owner; `world` is shared by all machines of a race.
  */
@@ -27,13 +28,14 @@
 #include "race/builtin/builtin.h"
 #include "race/builtin/step.h"
 
-#define MACHINE_TRIES_MAX  2000
-#define MACHINE_AWAITS_MAX 20000
-#define MACHINE_REGS       26
-#define MACHINE_REG_MAX    ((size_t)64 << 10)  /* bytes of a register */
-#define MACHINE_TEXT_MAX   ((size_t)256 << 10) /* bytes of a filled statement */
-#define MACHINE_PROCESSES  2
-#define REPLY_CELLS_MAX    16
+#define MACHINE_VICTIMS_MAX 50
+#define MACHINE_TRIES_MAX   2000
+#define MACHINE_AWAITS_MAX  20000
+#define MACHINE_REGS        26
+#define MACHINE_REG_MAX     ((size_t)64 << 10)  /* bytes of a register */
+#define MACHINE_TEXT_MAX    ((size_t)256 << 10) /* bytes of a filled statement */
+#define MACHINE_PROCESSES   2
+#define REPLY_CELLS_MAX     16
 
 enum reply_class {
 	REPLY_OK,
@@ -101,8 +103,9 @@ struct machine {
 	int lock;
 	const char *undo; /* statement that undoes the open transaction; NULL = none is open */
 	uint32_t tries;
-	bool victim;     /* of a deadlock, in this try */
-	uint32_t awaits; /* pauses of AWAIT */
+	bool victim;      /* of a deadlock, in this try */
+	uint32_t victims; /* tries that were */
+	uint32_t awaits;  /* pauses of AWAIT */
 	uint64_t retries, deadlocks, statements;
 	enum machine_end end;
 	struct builtin_count counts[BUILTIN_COUNTS_MAX];

@@ -315,13 +315,12 @@ static void test_machine__outcomes_of_replies(void **state)
 	}
 }
 
-static void test_machine__gives_up_after_its_tries(void **state)
+static uint32_t tries_until_end(enum reply_class class)
 {
 	struct bench b;
 	struct want w;
 	uint32_t tries = 0;
 
-	(void)state;
 	bench_start(&b, STEPS(RUN("x")));
 	for (;;) {
 		pawl__machine_next(&b.m, &w);
@@ -332,10 +331,17 @@ static void test_machine__gives_up_after_its_tries(void **state)
 			continue;
 		}
 		tries++;
-		answer(&b, REPLY_LOCKED, 0, NULL);
+		answer(&b, class, 0, NULL);
 	}
-	assert_int_equal(tries, MACHINE_TRIES_MAX);
 	ends(&b, END_GAVE_UP);
+	return tries;
+}
+
+static void test_machine__gives_up_after_its_tries(void **state)
+{
+	(void)state;
+	assert_int_equal(tries_until_end(REPLY_LOCKED), MACHINE_TRIES_MAX);
+	assert_int_equal(tries_until_end(REPLY_DEADLOCK), MACHINE_VICTIMS_MAX);
 }
 
 static void test_machine__a_damage_is_counted_when_positive(void **state)
