@@ -57,7 +57,7 @@ static enum pawl_status part_load(struct lane *l, const struct part *p, struct p
 			pawl__apply_needs(ws, p->rq[i]->tx);
 		if (ws->failed)
 			return pawl__error_set(err, PAWL_E_NOMEM, "the batch is too large");
-		if (ws->wanted == NULL)
+		if (ws->wanted == NULL && round > 0)
 			return PAWL_OK;
 		first = ws->wanted;
 		st = store_load(l->store, ws, err);

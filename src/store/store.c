@@ -62,8 +62,6 @@ enum pawl_status store_load(struct store *s, struct ws *ws, struct pawl_error *e
 	enum pawl_status st;
 
 	PRE(s->open_tx);
-	if (ws->wanted == NULL)
-		return PAWL_OK;
 	st = s->ops->load(s, ws, err);
 	POST(result_legal(st, false));
 	POST(st != PAWL_OK || ws->wanted == NULL);

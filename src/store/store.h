@@ -2,7 +2,7 @@
 /*
  * store/store - the contract of everything that keeps rows. A store persists; it never decides.
  *
- *            begin                load*, expire*, flush            commit
+ *            begin                load+, expire*, flush            commit
  *   IDLE ------------> OPEN ---------------------------> OPEN -------------> IDLE
  *     ^                 |                                  |
  *     +--- rollback ----+----------- rollback -------------+   (any failure inside: rollback)
@@ -103,7 +103,8 @@ struct store_ops {
 	enum pawl_status (*begin)(struct store *s, struct store_begin *ret, struct pawl_error *err);
 
 	/* Fill every entry from ws->wanted on (skipping those that are loaded), set loaded,
-	 * present and stored, and set ws->wanted to NULL. Strings go to ws->arena; account rows
+	 * present and stored, and set ws->wanted to NULL. At least one call before flush, also when
+	 * nothing is wanted. Strings go to ws->arena; account rows
 	 * are complete. Holds come with the ids of their accounts. An answer older than the
 	 * retention is absent. It may add entries that the named ones hang on.
 	 * Where there are several writers it may raise ws->revision, which begin gave as a floor

@@ -384,10 +384,7 @@ enum pawl_status pawl__pg_flush(struct pg_store *s, struct ws *ws, struct pawl_e
 	struct flush f = { .s = s, .ws = ws, .a = &s->conn.args };
 	enum pawl_status st;
 
-	if (!s->loaded) {
-		s->draw_early = true;
-		return pawl__error_set(err, PAWL_E_SERIALIZE, "the batch has no revision yet");
-	}
+	PRE(s->loaded);
 	if (ws->revision > s->limit)
 		return pawl__error_set(err, PAWL_E_NOMEM, "the batch has too many revisions");
 	st = sort_changes(&f, err);

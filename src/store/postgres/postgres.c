@@ -72,16 +72,6 @@ static enum pawl_status op_begin(struct store *base, struct store_begin *ret,
 	if (st != PAWL_OK)
 		return st;
 	forget(s);
-	if (s->draw_early) {
-		struct ws ws = { .revision = s->revision };
-
-		st = pawl__pg_load(s, &ws, err);
-		if (st != PAWL_OK) {
-			op_rollback(base);
-			return st;
-		}
-		s->draw_early = false;
-	}
 	*ret = (struct store_begin){
 		.real_us = pawl__pg_clock_us(s->sh),
 		.high_water_us = atomic_load_explicit(&s->sh->high_water_us, memory_order_relaxed),

@@ -35,7 +35,6 @@ struct pg_store {
 	int64_t answers_base; /* of the other lanes, when this one was made */
 	int64_t block;        /* drawn last */
 	int64_t upkeep_us;    /* look after the parts of answers from this high-water mark on */
-	bool draw_early;      /* a batch that loads nothing needs a revision, too */
 	/* the open transaction */
 	bool sent;        /* it has begun on the server */
 	int64_t begun_us; /* mono: then */
