@@ -43,9 +43,9 @@
 #define PAWL_UNSENT_MAX        (16 * 1024 * 1024) /* bytes a peer has not taken; above: closed */
 
 /* the engine */
-#define PAWL_QUEUE_MAX_DEFAULT          65536 /* requests waiting; above: 503 overloaded */
-#define PAWL_BATCH_MAX_DEFAULT          2048  /* requests in one commit */
-#define PAWL_BATCH_RETRIES_MAX          10 /* times a batch is redone after a refusal of the store */
+#define PAWL_QUEUE_MAX_DEFAULT          65536     /* requests waiting; above: 503 overloaded */
+#define PAWL_BATCH_MAX_DEFAULT          2048      /* requests in one commit */
+#define PAWL_BATCH_RETRIES_MAX          10        /* batches redone after a refusal of the store */
 #define PAWL_DEADLINE_MS_DEFAULT        10000     /* from arrival to the start of the batch */
 #define PAWL_DEADLINE_MS_MAX            86400000  /* one day */
 #define PAWL_ANSWER_RETENTION_S_DEFAULT 86400     /* published lifetime of an idempotency key */

@@ -71,8 +71,8 @@ struct lane_request {
 	uint32_t detail;      /* engine's */
 };
 
-/* url as in store/store.h. In ENGINE_THREAD the lanes' threads run on return. PAWL_E_CONFIG: several
- * lanes on a store with a single writer, or ENGINE_LOOP on a remote one. */
+/* url as in store/store.h. In ENGINE_THREAD the lanes' threads run on return. PAWL_E_CONFIG:
+ * several lanes on a store with a single writer, or ENGINE_LOOP on a remote one. */
 PAWL_MUST_CHECK enum pawl_status pawl__engine_open(const char *url,
                                                    const struct engine_options *opt,
                                                    struct engine **ret, struct pawl_error *err);

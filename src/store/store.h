@@ -173,8 +173,9 @@ struct store {
 	bool open_tx; /* kept by the wrappers: the state in the diagram */
 };
 
-/* url: "sqlite:PATH", "postgresql://..." or "memory:". E_CONFIG for an unknown scheme (the text names those known),
- * E_BUSY when another process has it, E_SCHEMA when a newer program has written it. */
+/* url: "sqlite:PATH", "postgresql://..." or "memory:". E_CONFIG for an unknown scheme (the text
+ * names those known), E_BUSY when another process has it, E_SCHEMA when a newer program has written
+ * it. */
 PAWL_MUST_CHECK enum pawl_status pawl__store_open(const char *url, const struct store_options *opt,
                                                   struct store **ret, struct pawl_error *err);
 

@@ -5,6 +5,7 @@
 set -u
 cd "$1" || exit 1
 warn="-Wall -Wextra -Werror -Wundef -Wstrict-prototypes -D_GNU_SOURCE -Isrc -Iinclude"
+warn="$warn $(pkg-config --cflags libpq hiredis libnghttp2)"
 bad=0 n=0
 try() { # compiler and flags...
 	printf '#include "%s"\n#include "%s"\nint alone;\n' "$header" "$header" | "$@" -fsyntax-only - || {

@@ -77,10 +77,11 @@ static enum pawl_status read_all(struct builder *b, enum history_format format,
 		pawl__read_dbcop(b);
 		break;
 	case HISTORY_AUTO:
-		(void)pawl__builder_error(b, PAWL_E_INVALID, b->start,
-		                          space(b->start, b->end) == b->end ?
-		                                  "it is empty" :
-		                                  "this is in none of the formats that are known");
+		(void)pawl__builder_error(
+			b, PAWL_E_INVALID, b->start,
+			space(b->start, b->end) == b->end
+				? "it is empty"
+				: "this is in none of the formats that are known");
 		break;
 	}
 	return pawl__builder_finish(b, ret, err);

@@ -23,7 +23,7 @@
 #define SQLITE_WAL_PAGES      1000
 #define SQLITE_WAL_PAGES_IDLE 250
 
-#define SQLITE_WAL_LONG       ((int64_t)256 << 20) /* bytes that it has only when something is wrong */
+#define SQLITE_WAL_LONG       ((int64_t)256 << 20) /* bytes: something keeps it so */
 
 struct sqlite_store {
 	struct store base;

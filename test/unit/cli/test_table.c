@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <unistd.h>
 
-
 static void assert_has(const char *text, const char *part)
 {
 	if (strstr(text, part) == NULL)
