@@ -22,9 +22,9 @@
 struct call;
 struct read_kind;
 
-#define ROUTE_OPEN  1u /* no token is asked for */
-#define ROUTE_WRITE 2u /* goes to the engine; may be in flight with others of its connection */
-#define ROUTE_KEY   4u /* the parameter is an idempotency key, and may hold '/' */
+#define ROUTE_OPEN  1U /* no token is asked for */
+#define ROUTE_WRITE 2U /* goes to the engine; may be in flight with others of its connection */
+#define ROUTE_KEY   4U /* the parameter is an idempotency key, and may hold '/' */
 
 struct route {
 	enum http_method method;

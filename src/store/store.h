@@ -85,9 +85,9 @@ typedef void (*store_finding_fn)(void *arg, enum finding_level level, const char
 
 enum store_outcome { STORE_COMMITTED, STORE_NOT_COMMITTED, STORE_NOT_KNOWN };
 
-#define STORE_CAP_SINGLE_WRITER 1u /* one process; its lane is the only writer */
-#define STORE_CAP_DURABLE       2u /* promise (1) in full; memory lacks it */
-#define STORE_CAP_REMOTE        4u /* beyond a network: a call may take long */
+#define STORE_CAP_SINGLE_WRITER 1U /* one process; its lane is the only writer */
+#define STORE_CAP_DURABLE       2U /* promise (1) in full; memory lacks it */
+#define STORE_CAP_REMOTE        4U /* beyond a network: a call may take long */
 
 struct store;
 

@@ -16,9 +16,8 @@ SEES = {
     "engine": {"base", "core", "store"},
     "api": BELOW_API,
     "net": {"base"},
-    "link": {"base"},
     # It judges pawl as it judges others: by the public doors only.
-    "race": {"base", "net", "link"},
+    "race": {"base", "net"},
     # The programs come in by the library's door: what they need of the engine is its interface,
     # never a store.
     "server": {"base", "core", "engine", "api", "net"},

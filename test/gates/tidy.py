@@ -15,7 +15,10 @@ import sys
 
 import tree
 
-FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-Iinclude", "-Isrc"]
+# Headers of libraries that do not lie in /usr/include itself are not ours to check.
+LIBRARIES = subprocess.run(["pkg-config", "--cflags", "libpq", "hiredis", "libnghttp2"], check=True,
+                           text=True, capture_output=True).stdout.replace("-I", "-isystem").split()
+FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-Iinclude", "-Isrc", *LIBRARIES]
 
 
 def key_of(root, base, path):

@@ -2,7 +2,6 @@
 #include "store/sqlite/vfs.h"
 
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@ struct file {
 	size_t len;
 	/* the WAL's map */
 	int fd; /* -1 = not mapped */
-	const unsigned char *map;
+	unsigned char *map; /* read only */
 	size_t map_len;
 };
 
@@ -61,7 +60,7 @@ static int file_settle(sqlite3_file *base)
 static void map_end(struct file *f)
 {
 	if (f->map != NULL)
-		(void)munmap((void *)(uintptr_t)f->map, f->map_len);
+		(void)munmap(f->map, f->map_len);
 	f->map = NULL;
 	f->map_len = 0;
 }
