@@ -14,6 +14,7 @@ As a module: the same servers as classes, for tests that kill, restart and promo
 import glob
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -119,6 +120,7 @@ class Postgres(Server):
 
     name = "postgres"
     databases = ("pawl",)
+    alive = None
 
     def __init__(self, conf=None, standby_of=None):
         initdb = program("initdb", "/usr/lib/postgresql/*/bin/initdb")
@@ -157,7 +159,12 @@ class Postgres(Server):
         return [os.path.join(self.bin, "postgres"), "-D", self.data]
 
     def spawn(self, argv, **more):
-        return super().spawn(argv, **self.as_user, **more)
+        # Every process of the cluster inherits one end of a pipe: its end is the end of them all.
+        self.alive, theirs = os.pipe()
+        try:
+            return super().spawn(argv, pass_fds=(theirs,), **self.as_user, **more)
+        finally:
+            os.close(theirs)
 
     def start(self):
         super().start()
@@ -175,8 +182,15 @@ class Postgres(Server):
         return self
 
     def stop(self, number=signal.SIGINT):
-        """Fast shutdown; kill() leaves a crash to recover from."""
+        """Fast shutdown; kill() leaves a crash to recover from, and processes that end a little
+        later than the first: before that none could be started anew."""
         super().stop(number)
+        if self.alive is not None:
+            gone, _, _ = select.select([self.alive], [], [], START_S)
+            os.close(self.alive)
+            self.alive = None
+            if not gone:
+                raise RuntimeError("processes of postgres do not end")
 
     def sql(self, text, database="pawl"):
         return self.run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url(database),
