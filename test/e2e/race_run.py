@@ -158,6 +158,9 @@ def simple(url, request, expect, race="clients: 8\n  rounds: 1", top=""):
             f"expect:\n  - {expect}\n")
 
 
+AGAIN = 6
+
+
 class Scratch(tempfile.TemporaryDirectory):
     def __enter__(self):
         self.dir = pathlib.Path(super().__enter__())
@@ -166,8 +169,16 @@ class Scratch(tempfile.TemporaryDirectory):
     def race(self, yaml, *args, env=None):
         file = self.dir / "scenario.yaml"
         file.write_text(yaml)
-        return subprocess.run([PAWL, "race", "run", str(file), *args], env={**ENV, **(env or {})},
-                              capture_output=True, text=True, timeout=LONG)
+        # On a machine with other things to do a run may lack the overlap, and says so: exit 9.
+        for _ in range(AGAIN):
+            run = subprocess.run([PAWL, "race", "run", str(file), *args],
+                                 env={**ENV, **(env or {})}, capture_output=True, text=True,
+                                 timeout=LONG)
+            if run.returncode != 9:
+                break
+            if "--history" in args:  # it is never written over
+                pathlib.Path(args[args.index("--history") + 1]).unlink(missing_ok=True)
+        return run
 
     def json(self, yaml, *args, env=None):
         run = self.race(yaml, "--json", *args, env=env)
@@ -188,7 +199,7 @@ def test_a_planted_race_is_found_and_its_twin_is_not_accused():
         assert len(doc["interleaving"]["operations"]) == 2
         assert {o["outcome"] for o in doc["interleaving"]["operations"]} == {"201"}
         assert sum(doc["answers"].values()) == doc["requests"] == 200
-        run = s.race(last_item(good.url, rounds=10))
+        run = s.race(last_item(good.url, rounds=10, more="  overlap: 0"))
         expect(run, 0)
         assert run.stdout.startswith("last-item: held\n"), run.stdout
         assert "0 of 10 rounds: < 27.8 % at 95 %" in run.stdout
