@@ -105,6 +105,7 @@ static void put_op(struct rows *r, const struct op *op)
 	UNREACHABLE();
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): put writes through r.at */
 uint32_t pawl__route_rows(const struct tx *tx, uint64_t ret[ROUTE_ROWS_MAX])
 {
 	struct rows r = { .at = ret };

@@ -26,6 +26,9 @@ def key_of(root, base, path):
                          capture_output=True).stdout
     deps = re.sub(r"\\\n", " ", out).split(":", 1)[1].split()
     h = hashlib.sha256(base)
+    own = (root / path).parent / ".clang-tidy"  # inherits from the root's
+    if own.exists():
+        h.update(own.read_bytes())
     for dep in sorted(set(deps)):
         h.update(dep.encode() + b"\0" + (root / dep).read_bytes())
     return h.hexdigest()

@@ -25,7 +25,7 @@ struct file {
 	sqlite3_int64 at;
 	size_t len;
 	/* the WAL's map */
-	int fd; /* -1 = not mapped */
+	int fd;             /* -1 = not mapped */
 	unsigned char *map; /* read only */
 	size_t map_len;
 };
