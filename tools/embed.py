@@ -13,7 +13,7 @@ digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
 rows = [", ".join(f"0x{b:02x}" for b in data[i:i + 16]) for i in range(0, len(data), 16)]
 pathlib.Path(out).write_text(
     "/* SPDX-License-Identifier: Apache-2.0 */\n/* Generated; the source is in web/. */\n"
-    '#include "race/scenario/assets.h"\n\n'
+    '#include "race/page/assets.h"\n\n'
     f"const unsigned char pawl__asset_{name}[] = {{\n\t" + ",\n\t".join(rows) + "\n};\n"
     f"const size_t pawl__asset_{name}_len = sizeof(pawl__asset_{name});\n"
     f'const char pawl__asset_{name}_sha256[] = "{digest}";\n')

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""report.py PAWL [DIR] - opens the page of `pawl race run --report` in Chromium, light and dark: no
-console message, no request but the page itself, every place reachable by keyboard with a visible
-focus, enough contrast, no sideways scrolling on a narrow screen, hostile answers shown as text. It
-speaks the DevTools protocol over a pipe. Skips (77) without Chromium. DIR: screenshots go there."""
+"""report.py PAWL [DIR] - opens the pages of `pawl race run` and `pawl race builtin` with --report in
+Chromium, light and dark: no console message, no request but the page itself, every place reachable
+by keyboard with a visible focus, enough contrast, no sideways scrolling on a narrow screen, hostile
+answers and names shown as text. It speaks the DevTools protocol over a pipe. Skips (77) without Chromium. DIR: screenshots go there."""
 import base64
 import fcntl
 import json
@@ -36,7 +36,9 @@ CONTRAST = """(() => {
     if (ratio < 4.5) bad.push(e.tagName + ' ' + ratio.toFixed(2) + ' ' + e.textContent.slice(0, 30));
   }
   return bad; })()"""
-FOCUSABLE = "[...document.querySelectorAll('a[href], [tabindex=\"0\"]')]"
+FOCUSABLE = ("[...document.querySelectorAll('a[href], summary, [tabindex=\"0\"]')]"
+             ".filter(e => e.checkVisibility())")
+HOSTILE = "<img src=x onerror=document.title=1>&'\".db"  # a file's name, in the command to repeat it
 
 
 class Browser:
@@ -147,10 +149,47 @@ def reports(scratch):
     return pages
 
 
-def keyboard(b):
+def builtins(scratch):
+    """counter on SQLite: raced by a wrong and by a right strategy, and all orders of each."""
+    pages = []
+    for strategy, want in (("naive", 1), ("atomic", 0)):
+        for how in (["--clients", "16", "--rounds", "5"], ["--explore"]):
+            page = scratch.dir / f"builtin-{strategy}{'-explore' * (len(how) == 1)}.html"
+            page.write_text("what was there before")
+            run = subprocess.run(
+                [race_run.PAWL, "race", "builtin", "counter", "--on", f"sqlite:{scratch.dir}/{HOSTILE}",
+                 "--strategy", strategy, *how, "--report", str(page)],
+                capture_output=True, text=True, timeout=LONG, env=race_run.ENV)
+            assert run.returncode == want, run
+            pages.append(page)
+    assert not list(scratch.dir.glob("*.part-*"))
+    return pages
+
+
+def builtin_test(b, page):
+    """What the page of a built-in must show beside what all pages must."""
+    b.see(page.as_uri(), "light")
+    broke, explored = "naive" in page.stem, "explore" in page.stem
+    rows = b.js("[...document.querySelectorAll('#strategies + div tbody tr')].map(r => "
+                "[...r.cells].map(c => c.textContent))")
+    assert [r[:2] for r in rows] == [["naive", "violated"] if broke else ["atomic", "held"]], rows
+    drawn = b.js("document.querySelectorAll('svg[aria-label=Interleaving] g').length")
+    assert (drawn >= 2) == broke, drawn
+    if broke:
+        assert "lost" in rows[0][2], rows
+    if broke and explored:
+        assert b.js("document.querySelectorAll('details[open] tbody tr').length") == drawn
+    assert b.js("document.querySelectorAll('img').length") == 0
+    again = b.js("document.querySelector('#again + pre').textContent")
+    word = HOSTILE.replace("'", "'\\''")  # as a shell takes it
+    assert f"/{word}' --strategy" in again, again
+    assert "--explore" in again if explored else "--rounds 5" in again, again
+
+
+def keyboard(b, least):
     """Tab goes through every place once, in order, and where it is can be seen."""
     count = b.js(FOCUSABLE + ".length")
-    assert count >= 6, count
+    assert count >= least, count
     for i in range(count):
         b.tab()
         at = b.js(FOCUSABLE + ".indexOf(document.activeElement)")
@@ -161,7 +200,7 @@ def keyboard(b):
         assert name, i
 
 
-def page_test(b, page, scheme, shots):
+def page_test(b, page, scheme, least, shots):
     url = page.as_uri()
     b.see(url, scheme)
     assert b.said() == [], b.said()
@@ -178,7 +217,7 @@ def page_test(b, page, scheme, shots):
                 "document.getElementById(s.getAttribute('aria-labelledby')))")
     assert b.js("[...document.querySelectorAll('svg, [role=region], [role=img]')].every(e => "
                 "e.getAttribute('aria-label'))")
-    keyboard(b)
+    keyboard(b, least)
     if shots:
         png = b.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
         (shots / f"{page.stem}-{scheme}.png").write_bytes(base64.b64decode(png))
@@ -209,14 +248,17 @@ def main():
     shots = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
     with race_run.Scratch() as scratch, tempfile.TemporaryDirectory(
             ignore_cleanup_errors=True) as profile:
-        pages = reports(scratch)
+        pages, built = reports(scratch), builtins(scratch)
         b = Browser(program, profile)
         try:
             b.open()
-            for page in pages:
+            for page in pages + built:
                 for scheme in ("light", "dark"):
-                    url = page_test(b, page, scheme, shots)
+                    url = page_test(b, page, scheme, 6 if page in pages else 3, shots)
                     print(f"ok {page.name} {scheme}")
+            for page in built:
+                builtin_test(b, page)
+                print(f"ok what {page.name} shows")
             b.see(pages[0].as_uri(), "light")
             assert b.js("document.querySelectorAll('svg[role=group] g').length") == 2
             assert b.js("document.body.textContent.includes('<script>x</script>')")

@@ -2,80 +2,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/help.h"
 #include "cli/progress.h"
+#include "cli/race/part.h"
 #include "cli/race/race_cmd.h"
 #include "race/scenario/history.h"
 #include "race/scenario/report.h"
 
 #define ARENA_BLOCK  ((size_t)64 << 10)
 #define ARENA_MAX    ((size_t)256 << 20)
-#define PATH_LEN_MAX 4096
 #define COMMAND_MAX  8192
 #define RACE_UNCLEAR 9 /* inconclusive */
-
-/* A file that takes its name only when it is whole. */
-struct part {
-	const char *path;
-	char temporary[PATH_LEN_MAX];
-	FILE *f;
-};
-
-static enum pawl_status part_open(struct part *p, const char *path, struct pawl_error *err)
-{
-	const int n =
-		snprintf(p->temporary, sizeof(p->temporary), "%s.part-%ld", path, (long)getpid());
-	int fd;
-
-	if (n < 0 || (size_t)n >= sizeof(p->temporary))
-		return pawl__error_set(err, PAWL_E_INVALID, "--report: the path is too long");
-	fd = open(p->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	p->f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (p->f == NULL)
-		return pawl__error_native(err, PAWL_E_IO, errno, "%s: cannot be made: %m", path);
-	p->path = path;
-	return PAWL_OK;
-}
-
-/* bytes empty: drop it. */
-static enum pawl_status part_close(struct part *p, struct str bytes, struct pawl_error *err)
-{
-	bool ok;
-
-	if (p->f == NULL)
-		return PAWL_OK;
-	ok = bytes.len > 0 && fwrite(bytes.ptr, 1, bytes.len, p->f) == bytes.len;
-	ok = fclose(p->f) == 0 && ok;
-	p->f = NULL;
-	if (bytes.len > 0 && ok && rename(p->temporary, p->path) == 0)
-		return PAWL_OK;
-	(void)unlink(p->temporary);
-	return bytes.len == 0
-	               ? PAWL_OK
-	               : pawl__error_set(err, PAWL_E_IO, "%s: could not be written", p->path);
-}
-
-/* For a shell. */
-static void put_word(struct buf *b, const char *word)
-{
-	if (word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	                      "_-./:=@%+,")] == '\0') {
-		buf_str(b, pawl__str_of(word));
-		return;
-	}
-	buf_lit(b, "'");
-	for (const char *c = word; *c != '\0'; c++) {
-		if (*c == '\'')
-			buf_lit(b, "'\\''");
-		else
-			pawl__buf_putc(b, *c);
-	}
-	buf_lit(b, "'");
-}
 
 static void command_of(struct race_report *r, const struct race_values *v, const char *file)
 {
@@ -83,7 +23,7 @@ static void command_of(struct race_report *r, const struct race_values *v, const
 
 	pawl__buf_init(&b, COMMAND_MAX);
 	buf_lit(&b, "pawl race run ");
-	put_word(&b, file);
+	pawl__put_word(&b, pawl__str_of(file));
 	pawl__put(&b, " --seed %llu", (unsigned long long)r->seed);
 	if (v->rounds != 0)
 		pawl__put(&b, " --rounds %lld", (long long)v->rounds);
@@ -91,7 +31,7 @@ static void command_of(struct race_report *r, const struct race_values *v, const
 		buf_lit(&b, " --until-failure");
 	if (v->ca_file != NULL) {
 		buf_lit(&b, " --ca-file ");
-		put_word(&b, v->ca_file);
+		pawl__put_word(&b, pawl__str_of(v->ca_file));
 	}
 	r->command = pawl__race_keep(r, buf_get(&b), COMMAND_MAX);
 	pawl__buf_deinit(&b);
@@ -154,8 +94,7 @@ static enum pawl_status report_write(struct part *part, const struct race_report
 		return PAWL_OK;
 	pawl__buf_init(&b, REPORT_BYTES_MAX);
 	pawl__race_html(r, &b);
-	st = b.overflow ? pawl__error_set(err, PAWL_E_TOO_LARGE, "the report is too long")
-	                : part_close(part, buf_get(&b), err);
+	st = pawl__part_keep(part, &b, err);
 	pawl__buf_deinit(&b);
 	return st;
 }
@@ -180,8 +119,8 @@ static enum pawl_status run_all(struct cli *cli, const struct race_values *v, co
 	struct pawl_error late;
 	enum pawl_status st = pawl__scenario_read(file, arena, &s, err);
 
-	if (st == PAWL_OK && v->report != NULL)
-		st = part_open(&part, v->report, err);
+	if (st == PAWL_OK)
+		st = pawl__part_open(&part, v->report, err);
 	if (st == PAWL_OK && v->history != NULL) {
 		st = pawl__history_open(&history, v->history, s, err);
 		config.history = &history;
@@ -205,7 +144,7 @@ static enum pawl_status run_all(struct cli *cli, const struct race_values *v, co
 		if (st == PAWL_OK)
 			st = report_write(&part, report, err);
 	}
-	(void)part_close(&part, STR_NONE, &late);
+	pawl__part_drop(&part);
 	return st;
 }
 

@@ -8,7 +8,7 @@
  * of them; it is driven by threads with a connection each (a race), or one statement at a time
  * through every interleaving (exploration).
  *
- *     options -> run -> report -> text | json | (the caller's page)
+ *     options -> run -> report -> text | json | page
  *
  * What it writes is its own: the schema pawl_race on PostgreSQL, tables pawl_race_* on SQLite, keys
  * pawl_race:* on Redis, names pawl_race:* over http. They carry a mark; what bears such a name
@@ -53,6 +53,7 @@
 #define BUILTIN_COUNTS_MAX      4    /* kinds of damage of an incident */
 #define BUILTIN_STRATEGIES_MAX  24   /* rows of a report */
 #define BUILTIN_LANE_STEPS_MAX  64   /* statements of a drawn schedule */
+#define BUILTIN_BARS_MAX        12   /* programs of a drawn round */
 
 struct builtin_options {
 	const char *incident; /* "oversell" */
@@ -87,6 +88,13 @@ const char *pawl__builtin_verdict_name(enum builtin_verdict v);
 struct builtin_count {
 	const char *name; /* "oversold" */
 	uint64_t n;
+};
+
+/* A program of the round that is drawn, from its first statement to its end. */
+struct builtin_bar {
+	uint32_t program;       /* from 1 */
+	int64_t from_us, to_us; /* after the gate was opened */
+	const char *outcome;    /* "done", "refused", "gave up", ... */
 };
 
 /* A statement of the schedule that is drawn. */
@@ -130,6 +138,10 @@ struct builtin_row {
 	struct hist latency_us; /* of a program from its first statement, retries included */
 	struct hist arrival_us; /* first statement after the gate was opened */
 	struct builtin_exploration explored;
+	/* The first of the programs of the first round that was violated, by when they began. */
+	struct builtin_bar bars[BUILTIN_BARS_MAX];
+	uint32_t bars_len, bars_of, bars_round;
+	const char *bars_damage; /* of that round */
 };
 
 struct builtin_report {
@@ -142,6 +154,8 @@ struct builtin_report {
 	uint32_t notes_len;
 	uint64_t seed;
 	uint32_t clients, rounds;
+	int64_t started_us, elapsed_us;
+	const char *system; /* the machine it ran on */
 	int64_t think_us;
 	bool explore;
 	enum builtin_verdict verdict;
@@ -160,6 +174,8 @@ PAWL_MUST_CHECK enum pawl_status pawl__builtin_run(const struct builtin_options 
 void pawl__builtin_text(const struct builtin_report *r, struct buf *out);
 /* NULL: no memory. */
 json_t *pawl__builtin_json(const struct builtin_report *r);
+/* The same as one page of HTML: see race/page. */
+void pawl__builtin_html(const struct builtin_report *r, struct buf *out);
 
 /* `pawl race list`: the incidents, their strategies by store, and what is not there yet. */
 void pawl__builtin_list_text(struct buf *out);

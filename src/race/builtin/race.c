@@ -10,7 +10,6 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "race/load/overlap.h"
 
 #define STACK_BYTES ((size_t)1 << 20)
 
@@ -34,6 +33,7 @@ struct race {
 	_Atomic uint32_t next;
 	int64_t gate_ns;
 	struct race_span *spans; /* by program */
+	enum machine_end *how;   /* it ended, by program */
 	struct worker *workers;
 	uint32_t workers_len;
 	struct machine admin;
@@ -156,6 +156,7 @@ static void program_run(struct worker *w, uint32_t number)
 	if (first_ns == 0)
 		first_ns = end_ns;
 	race->spans[number - 1] = (struct race_span){ first_ns, end_ns };
+	race->how[number - 1] = m->end;
 	if (!other)
 		pawl__hist_put(&w->latency_us, (uint64_t)(end_ns - first_ns) / 1000);
 	if (number <= race->workers_len)
@@ -467,6 +468,11 @@ static enum pawl_status round_once(struct race *race, struct builtin_row *row, i
 		return st;
 	if (job->history != NULL)
 		pawl__builtin_history_checked(job->history, &race->admin, violated);
+	if (violated && row->rounds_violated == 0) {
+		/* Of this round alone: none before it had any. */
+		row->bars_damage = pawl__race_damage(row, job->arena);
+		pawl__race_bars(race->spans, race->how, race->programs, race->gate_ns, row);
+	}
 	row->rounds++;
 	row->rounds_violated += violated;
 	row->rounds_overlapped += overlapped || violated;
@@ -585,6 +591,7 @@ static void race_deinit(struct race *race)
 	(void)pthread_mutex_destroy(&race->shared_lock);
 	(void)pthread_mutex_destroy(&race->lock);
 	free(race->spans);
+	free(race->how);
 	free(race->workers);
 	free(race);
 }
@@ -599,8 +606,9 @@ enum pawl_status pawl__race_strategy(const struct race_job *job, const struct pr
 		return pawl__error_set(err, PAWL_E_NOMEM, "no memory for the race");
 	race_init(race, job, program);
 	race->spans = calloc(race->programs, sizeof(*race->spans));
+	race->how = calloc(race->programs, sizeof(*race->how));
 	race->workers = calloc(race->workers_len, sizeof(*race->workers));
-	if (race->spans == NULL || race->workers == NULL)
+	if (race->spans == NULL || race->how == NULL || race->workers == NULL)
 		(void)pawl__error_set(err, PAWL_E_NOMEM, "no memory for the clients");
 	else
 		st = rounds_run(race, row, err);

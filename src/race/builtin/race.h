@@ -15,6 +15,7 @@
 
 #include "race/builtin/history.h"
 #include "race/builtin/session.h"
+#include "race/load/overlap.h"
 
 #define RACE_CONNS_MAX 256
 #define RACE_ATTEMPTS  3
@@ -46,6 +47,10 @@ PAWL_MUST_CHECK enum pawl_status pawl__explore_strategy(const struct race_job *j
 PAWL_MUST_CHECK enum pawl_status pawl__race_steps(struct machine *m, struct session *s,
                                                   const struct store_ops *ops,
                                                   const struct step *steps, struct pawl_error *err);
+
+/* Draws the round: spans and ends by program, a span from 0 did not happen. */
+void pawl__race_bars(const struct race_span *spans, const enum machine_end *ends, uint32_t programs,
+                     int64_t gate_ns, struct builtin_row *row);
 
 /* n of the count of that name in the row, made when it is not there. */
 void pawl__race_count(struct builtin_row *row, const struct builtin_count *counts, uint32_t len);

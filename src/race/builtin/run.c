@@ -4,10 +4,12 @@
 #include <sys/resource.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/suggest.h"
 #include "race/builtin/builtin.h"
 #include "race/builtin/race.h"
+#include "race/page/page.h"
 
 #define TEXT_MAX   1024
 #define FDS_SPARE  64U
@@ -203,6 +205,17 @@ static void option_put(struct buf *b, const char *name, uint64_t v)
 	pawl__buf_u64(b, v);
 }
 
+static void url_option_put(struct buf *b, const char *name, const char *url)
+{
+	char mem[SESSION_URL_MAX + sizeof("***")];
+	struct buf shown;
+
+	pawl__buf_init_fixed(&shown, mem, sizeof(mem));
+	url_put(&shown, url);
+	pawl__put(b, " --%s ", name);
+	pawl__put_word(b, buf_get(&shown));
+}
+
 static const char *command(struct run *run)
 {
 	const struct builtin_options *o = &run->options;
@@ -212,14 +225,9 @@ static const char *command(struct run *run)
 	pawl__buf_init_fixed(&b, mem, sizeof(mem));
 	buf_lit(&b, "pawl race builtin ");
 	buf_str(&b, pawl__str_of(run->job.incident->name));
-	buf_lit(&b, " --on '");
-	url_put(&b, o->on);
-	buf_lit(&b, "'");
-	if (o->redis != NULL) {
-		buf_lit(&b, " --redis '");
-		url_put(&b, o->redis);
-		buf_lit(&b, "'");
-	}
+	url_option_put(&b, "on", o->on);
+	if (o->redis != NULL)
+		url_option_put(&b, "redis", o->redis);
 	buf_lit(&b, " --strategy ");
 	buf_str(&b, pawl__str_of(run->only == STRATEGIES ? "all" : o->strategy));
 	option_put(&b, "clients", o->clients);
@@ -227,6 +235,10 @@ static const char *command(struct run *run)
 		buf_lit(&b, " --explore");
 	else
 		option_put(&b, "rounds", o->rounds);
+	if (o->explore && o->schedules_max != BUILTIN_SCHEDULES_MAX)
+		option_put(&b, "schedules", o->schedules_max);
+	if (!o->explore && o->think_us != BUILTIN_THINK_US)
+		pawl__put(&b, " --think %lldms", (long long)(o->think_us / 1000));
 	option_put(&b, "seed", o->seed);
 	return pawl__arena_str(run->job.arena, buf_get(&b)).ptr;
 }
@@ -235,7 +247,7 @@ static void report_head(struct run *run)
 {
 	struct builtin_report *r = run->report;
 	const struct incident *i = run->job.incident;
-	char mem[128];
+	char mem[PUT_MAX];
 	struct buf b;
 
 	pawl__buf_init_fixed(&b, mem, sizeof(mem));
@@ -252,6 +264,10 @@ static void report_head(struct run *run)
 	r->rounds = run->options.rounds;
 	r->think_us = run->options.think_us;
 	r->explore = run->options.explore;
+	r->started_us = pawl__clock_real_us();
+	pawl__buf_init_fixed(&b, mem, sizeof(mem));
+	pawl__put_system(&b);
+	r->system = pawl__arena_str(run->job.arena, buf_get(&b)).ptr;
 	r->command = command(run);
 	if (run->job.ops->kind == STORE_HTTP && i->missing != NULL)
 		note(run, i->missing);
@@ -407,6 +423,7 @@ enum pawl_status pawl__builtin_run(const struct builtin_options *options, struct
 {
 	struct run run = { .job = { .arena = arena, .run = pawl__rng_os() } };
 	struct race_job *job = &run.job;
+	const int64_t begun_us = pawl__clock_mono_us();
 	enum pawl_status st = options_take(&run, options, err);
 
 	if (st != PAWL_OK)
@@ -426,6 +443,7 @@ enum pawl_status pawl__builtin_run(const struct builtin_options *options, struct
 		conns_choose(&run);
 		st = run_prepared(&run, err);
 		job->ops->clean(job->admin);
+		run.report->elapsed_us = pawl__clock_mono_us() - begun_us;
 	}
 	job->ops->close(job->admin);
 	pawl__builtin_history_free(job->history);

@@ -2,8 +2,8 @@
 /*
  * race/scenario/report - a report as text, as JSON and as one page of HTML.
  *
- * The page needs nothing else: no script, no request; its policy (CSP) forbids both. All that came
- * from the target or the file is escaped. Text and page show the same numbers.
+ * All that came from the target or the file is escaped (race/page). Text and page show the same
+ * numbers.
  *
  * Pure: no clock, no files. Limits: REPORT_BYTES_MAX.
  */
@@ -13,9 +13,10 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "race/page/page.h"
 #include "race/scenario/run.h"
 
-#define REPORT_BYTES_MAX ((size_t)8 << 20)
+#define REPORT_BYTES_MAX PAGE_BYTES_MAX
 #define LANES_WIDTH      48 /* cells of a diagram */
 
 void pawl__race_text(const struct race_report *r, struct buf *out);
@@ -29,14 +30,9 @@ void pawl__race_starter(struct str url, struct buf *out);
 /* In lanes.c: operations as bars over one time-line, each on a line of its own. */
 void pawl__lanes_text(const struct lane *lanes, uint32_t len, struct buf *out);
 
-/* In wording.c: what text and page have in common. */
-PAWL_PRINTF(2, 3) void pawl__put(struct buf *out, const char *fmt, ...);
+/* In wording.c: the wording that text and page have in common. */
 /* "0 of 200 rounds: < 1.9 % at 95 %" */
 void pawl__put_rate(struct buf *out, const struct race_report *r, const struct expect_report *e);
-/* "p50 1.2 ms, p90 ..., p99 ..., max ..." */
-void pawl__put_quantiles(struct buf *out, const struct hist *h);
-/* "212 us", "1.5 ms", "3.20 s" */
-void pawl__put_us(struct buf *out, uint64_t us);
 /* "201", "timed-out" */
 void pawl__put_status(struct buf *out, const struct status_count *c);
 void pawl__put_overlap(struct buf *out, const struct race_report *r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
-#include "race/scenario/assets.h"
+#include "race/page/page.h"
 #include "race/scenario/report.h"
 
 #define PLOT_W    480
@@ -8,105 +8,45 @@
 #define PLOT_LEFT 70
 #define PLOT_LOW  26 /* under the axis */
 #define BARS_MAX  100
-#define LANE_H    30
-#define LANE_W    900
-#define LANE_LEFT 90
-#define LANE_END  220 /* for the outcome, behind the bars */
-
-/* For element content and attribute values. */
-static void esc(struct buf *out, struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		switch (s.ptr[i]) {
-		case '&':
-			buf_lit(out, "&amp;");
-			break;
-		case '<':
-			buf_lit(out, "&lt;");
-			break;
-		case '>':
-			buf_lit(out, "&gt;");
-			break;
-		case '"':
-			buf_lit(out, "&quot;");
-			break;
-		case '\'':
-			buf_lit(out, "&#39;");
-			break;
-		default:
-			pawl__buf_putc(out, s.ptr[i]);
-		}
-	}
-}
 
 static void put_verdict(struct buf *out, enum verdict v)
 {
-	pawl__put(out, "<span class=\"verdict %s\">%s</span>", pawl__verdict_name(v),
-	          pawl__verdict_name(v));
-}
-
-static void put_row(struct buf *out, const char *name, struct str value)
-{
-	pawl__put(out, "<dt>%s</dt><dd>", name);
-	esc(out, value);
-	buf_lit(out, "</dd>\n");
+	pawl__page_verdict(out, pawl__verdict_name(v));
 }
 
 static void html_head(const struct race_report *r, struct buf *out)
 {
-	buf_lit(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-	             "style-src 'sha256-");
-	buf_str(out, pawl__str_of(pawl__asset_report_css_sha256));
-	buf_lit(out, "'; base-uri 'none'; form-action 'none'\">\n"
-	             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	             "<meta name=\"color-scheme\" content=\"light dark\">\n"
-	             "<meta name=\"referrer\" content=\"no-referrer\">\n<title>");
-	esc(out, r->s->name);
-	pawl__put(out, ": %s</title>\n<style>", pawl__verdict_name(r->verdict));
-	pawl__buf_put(out, pawl__asset_report_css, pawl__asset_report_css_len);
-	buf_lit(out, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">To the "
-	             "verdicts</a>\n<header>\n<div class=\"top\"><h1>");
-	esc(out, r->s->name);
-	buf_lit(out, "</h1>");
-	put_verdict(out, r->verdict);
-	buf_lit(out, "</div>\n");
-	if (r->s->description.len > 0) {
-		buf_lit(out, "<p>");
-		esc(out, r->s->description);
-		buf_lit(out, "</p>\n");
-	}
+	pawl__page_head(out, r->s->name, pawl__verdict_name(r->verdict), r->s->description);
 	pawl__put(out, "<p class=\"soft\">%u rounds of %u clients, ", r->rounds_run, r->s->clients);
 	pawl__put_sync(out, r->s);
 	buf_lit(out, ", against ");
-	esc(out, pawl__str_of(r->target));
-	buf_lit(out, "</p>\n</header>\n<main id=\"main\" tabindex=\"-1\">\n");
+	pawl__page_esc(out, pawl__str_of(r->target));
+	buf_lit(out, "</p>\n");
+	pawl__page_main(out);
 }
 
 static void html_expects(const struct race_report *r, struct buf *out)
 {
-	buf_lit(out,
-	        "<section aria-labelledby=\"expect\"><h2 id=\"expect\">What was expected</h2>\n");
+	static const char *const columns[] = { "Verdict", "Expectation", "Violated in", NULL };
+
+	pawl__page_section(out, "expect", "What was expected");
 	if (r->error.len > 0) {
 		buf_lit(out, "<p role=\"alert\"><span class=\"verdict error\">error</span> ");
-		esc(out, r->error);
+		pawl__page_esc(out, r->error);
 		buf_lit(out, "</p>\n");
 	}
-	buf_lit(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-	             "aria-label=\"Expectations\"><table><thead><tr><th scope=\"col\">Verdict</th>"
-	             "<th scope=\"col\">Expectation</th><th scope=\"col\">Violated in</th></tr>"
-	             "</thead><tbody>\n");
+	pawl__page_table(out, "Expectations", columns);
 	for (uint32_t i = 0; i < r->s->expects_len; i++) {
 		const struct expect_report *e = &r->expects[i];
 
 		buf_lit(out, "<tr><td>");
 		put_verdict(out, e->verdict);
 		buf_lit(out, "</td><td><code>");
-		esc(out, r->s->expects[i].label);
+		pawl__page_esc(out, r->s->expects[i].label);
 		buf_lit(out, "</code>");
 		if (e->detail.len > 0) {
 			buf_lit(out, "<br>");
-			esc(out, e->detail);
+			pawl__page_esc(out, e->detail);
 			pawl__put(out, " <span class=\"soft\">(round %u)</span>", e->round);
 		}
 		buf_lit(out, "</td><td>");
@@ -116,99 +56,64 @@ static void html_expects(const struct race_report *r, struct buf *out)
 
 			pawl__buf_init_fixed(&rate, mem, sizeof(mem));
 			pawl__put_rate(&rate, r, e);
-			esc(out, buf_get(&rate));
+			pawl__page_esc(out, buf_get(&rate));
 		}
 		buf_lit(out, "</td></tr>\n");
 	}
-	buf_lit(out, "</tbody></table></div></section>\n");
+	pawl__page_table_end(out);
+	buf_lit(out, "</section>\n");
 }
 
-static int lane_x(int64_t us, int64_t end_us)
+static void html_operations(const struct race_report *r, struct buf *out)
 {
-	return LANE_LEFT + (int)(us * (LANE_W - LANE_LEFT - LANE_END) / end_us);
-}
+	static const char *const columns[] = { "Client", "Request", "Answer", "Body", NULL };
 
-static void html_lane(const struct lane *l, uint32_t i, int64_t end_us, struct buf *out)
-{
-	const int x = lane_x(l->from_us, end_us), end = lane_x(l->to_us, end_us);
-	const int y = (int)i * LANE_H + 8;
-
-	pawl__put(out, "<g tabindex=\"0\" role=\"img\" aria-label=\"client %u: ", l->client);
-	esc(out, l->request);
-	pawl__put(out, ", from %lld to %lld microseconds, ", (long long)l->from_us,
-	          (long long)l->to_us);
-	esc(out, l->outcome);
-	pawl__put(out, "\"><text x=\"0\" y=\"%d\">client %u</text>", y + 14, l->client);
-	pawl__put(out,
-	          "<rect class=\"lane bad\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"18\" "
-	          "rx=\"3\"/>",
-	          x, y, end - x < 2 ? 2 : end - x);
-	pawl__put(out, "<text x=\"%d\" y=\"%d\">", end + 8, y + 14);
-	esc(out, l->outcome);
-	buf_lit(out, " ");
-	esc(out, (struct str){ l->request.ptr, l->request.len < 26 ? l->request.len : 26 });
-	buf_lit(out, "</text></g>\n");
+	pawl__page_table(out, "Operations", columns);
+	for (uint32_t i = 0; i < r->lanes_len; i++) {
+		pawl__put(out, "<tr><td>%u</td><td><code>", r->lanes[i].client);
+		pawl__page_esc(out, r->lanes[i].request);
+		buf_lit(out, "</code></td><td>");
+		pawl__page_esc(out, r->lanes[i].outcome);
+		buf_lit(out, "</td><td><code>");
+		pawl__page_esc(out, r->lanes[i].body);
+		buf_lit(out, "</code></td></tr>\n");
+	}
+	pawl__page_table_end(out);
 }
 
 static void html_lanes(const struct race_report *r, struct buf *out)
 {
-	int64_t end_us = 1;
+	struct page_bar bars[RUN_LANES_MAX];
 
 	if (r->lanes_len == 0)
 		return;
-	for (uint32_t i = 0; i < r->lanes_len; i++)
-		end_us = r->lanes[i].to_us > end_us ? r->lanes[i].to_us : end_us;
-	pawl__put(out,
-	          "<section aria-labelledby=\"broke\"><h2 id=\"broke\">How it broke</h2>\n"
-	          "<p>Round %u, %u of its %u requests: ",
-	          r->lanes_round, r->lanes_len, r->lanes_of);
-	buf_lit(out, "<code>");
-	esc(out, r->s->expects[r->lanes_expect].label);
+	for (uint32_t i = 0; i < r->lanes_len; i++) {
+		const struct lane *l = &r->lanes[i];
+
+		bars[i] = (struct page_bar){ "client", l->client,  l->from_us,
+			                     l->to_us, l->outcome, l->request };
+	}
+	pawl__page_section(out, "broke", "How it broke");
+	pawl__put(out, "<p>Round %u, %u of its %u requests: <code>", r->lanes_round, r->lanes_len,
+	          r->lanes_of);
+	pawl__page_esc(out, r->s->expects[r->lanes_expect].label);
 	buf_lit(out,
 	        "</code></p>\n<figure><figcaption>From the last byte sent to the last byte of the "
 	        "answer. Bars that stand over each other were under way together."
 	        "</figcaption>\n");
-	pawl__put(out, "<svg viewBox=\"0 0 %d %d\" role=\"group\" aria-label=\"Interleaving\">\n",
-	          LANE_W, (int)r->lanes_len * LANE_H + 34);
-	for (uint32_t i = 0; i < r->lanes_len; i++)
-		html_lane(&r->lanes[i], i, end_us, out);
-	{
-		const int y = (int)r->lanes_len * LANE_H + 8;
-
-		pawl__put(out, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
-		          LANE_LEFT, y, LANE_W - LANE_END, y);
-		pawl__put(out,
-		          "<text x=\"%d\" y=\"%d\">0</text><text x=\"%d\" y=\"%d\" "
-		          "text-anchor=\"end\">",
-		          LANE_LEFT, y + 18, LANE_W - LANE_END, y + 18);
-		pawl__put_us(out, (uint64_t)end_us);
-		buf_lit(out, "</text></svg></figure>\n");
-	}
-	buf_lit(out,
-	        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Operations\">"
-	        "<table><thead><tr><th scope=\"col\">Client</th><th scope=\"col\">Request</th>"
-	        "<th scope=\"col\">Answer</th><th scope=\"col\">Body</th></tr></thead><tbody>\n");
-	for (uint32_t i = 0; i < r->lanes_len; i++) {
-		pawl__put(out, "<tr><td>%u</td><td><code>", r->lanes[i].client);
-		esc(out, r->lanes[i].request);
-		buf_lit(out, "</code></td><td>");
-		esc(out, r->lanes[i].outcome);
-		buf_lit(out, "</td><td><code>");
-		esc(out, r->lanes[i].body);
-		buf_lit(out, "</code></td></tr>\n");
-	}
-	buf_lit(out, "</tbody></table></div></section>\n");
+	pawl__page_bars(out, bars, r->lanes_len);
+	buf_lit(out, "</figure>\n");
+	html_operations(r, out);
+	buf_lit(out, "</section>\n");
 }
 
 static void html_answers(const struct race_report *r, struct buf *out)
 {
+	static const char *const columns[] = { "Answer", "Requests", NULL };
 	uint32_t order[RUN_STATUSES_MAX];
 
-	buf_lit(out,
-	        "<section aria-labelledby=\"answers\"><h2 id=\"answers\">Answers</h2>\n"
-	        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers\">"
-	        "<table><thead><tr><th scope=\"col\">Answer</th><th scope=\"col\">Requests</th>"
-	        "</tr></thead><tbody>\n");
+	pawl__page_section(out, "answers", "Answers");
+	pawl__page_table(out, "Answers", columns);
 	pawl__statuses_sort(r, order);
 	for (uint32_t i = 0; i < r->statuses_len; i++) {
 		const struct status_count *c = &r->statuses[order[i]];
@@ -217,7 +122,8 @@ static void html_answers(const struct race_report *r, struct buf *out)
 		pawl__put_status(out, c);
 		pawl__put(out, "</th><td>%llu</td></tr>\n", (unsigned long long)c->n);
 	}
-	buf_lit(out, "</tbody></table></div></section>\n");
+	pawl__page_table_end(out);
+	buf_lit(out, "</section>\n");
 }
 
 static void plot_open(struct buf *out, const char *title, uint64_t max_us)
@@ -307,33 +213,30 @@ static void html_environment(const struct race_report *r, struct buf *out)
 	char mem[512];
 	struct buf b;
 
-	buf_lit(out,
-	        "<section aria-labelledby=\"where\"><h2 id=\"where\">Where and how</h2>\n<dl>\n");
-	put_row(out, "Target", pawl__str_of(r->target));
+	pawl__page_section(out, "where", "Where and how");
+	buf_lit(out, "<dl>\n");
+	pawl__page_row(out, "Target", pawl__str_of(r->target));
 	pawl__buf_init_fixed(&b, mem, sizeof(mem));
 	pawl__put_overlap(&b, r);
-	put_row(out, "Overlap", buf_get(&b));
+	pawl__page_row(out, "Overlap", buf_get(&b));
 	pawl__buf_reset(&b);
 	pawl__put(&b, "%llu", (unsigned long long)r->seed);
-	put_row(out, "Seed", buf_get(&b));
+	pawl__page_row(out, "Seed", buf_get(&b));
 	pawl__buf_reset(&b);
 	pawl__clock_format(&b, r->started_us);
 	buf_lit(&b, ", for ");
 	pawl__put_us(&b, (uint64_t)r->elapsed_us);
-	put_row(out, "Started", buf_get(&b));
-	put_row(out, "From", r->system);
+	pawl__page_row(out, "Started", buf_get(&b));
+	pawl__page_row(out, "From", r->system);
 	if (r->carried > 0) {
 		pawl__buf_reset(&b);
 		pawl__put(&b, "%u rounds on what earlier ones left", r->carried);
-		put_row(out, "Carried", buf_get(&b));
+		pawl__page_row(out, "Carried", buf_get(&b));
 	}
 	for (uint32_t i = 0; i < r->notes_len; i++)
-		put_row(out, "Note", r->notes[i]);
-	buf_lit(out,
-	        "</dl></section>\n<section aria-labelledby=\"again\"><h2 id=\"again\">Again</h2>\n"
-	        "<pre tabindex=\"0\" aria-label=\"The command to repeat it\"><code>");
-	esc(out, r->command);
-	buf_lit(out, "</code></pre></section>\n</main>\n</body>\n</html>\n");
+		pawl__page_row(out, "Note", r->notes[i]);
+	buf_lit(out, "</dl></section>\n");
+	pawl__page_end(out, r->command);
 }
 
 void pawl__race_html(const struct race_report *r, struct buf *out)
@@ -343,8 +246,8 @@ void pawl__race_html(const struct race_report *r, struct buf *out)
 	html_lanes(r, out);
 	if (r->requests > 0) {
 		html_answers(r, out);
-		buf_lit(out, "<section aria-labelledby=\"times\"><h2 id=\"times\">Times</h2>\n"
-		             "<div class=\"plots\">\n");
+		pawl__page_section(out, "times", "Times");
+		buf_lit(out, "<div class=\"plots\">\n");
 		html_latency(r, out);
 		html_skew(r, out);
 		buf_lit(out, "</div></section>\n");

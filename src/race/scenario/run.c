@@ -3,13 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "race/page/page.h"
 #include "race/scenario/history.h"
 #include "race/scenario/round.h"
 
@@ -374,14 +373,12 @@ static enum pawl_status open_all(struct run *run, struct pawl_error *err)
 
 static void system_take(struct race_report *report)
 {
-	struct utsname u;
-	char mem[sizeof(u.sysname) + sizeof(u.release) + sizeof(u.machine) + 64];
+	char mem[PUT_MAX];
+	struct buf b;
 
-	if (uname(&u) != 0)
-		return;
-	(void)snprintf(mem, sizeof(mem), "%s %s, %s, %ld processors", u.sysname, u.release,
-	               u.machine, sysconf(_SC_NPROCESSORS_ONLN));
-	report->system = pawl__race_keep(report, pawl__str_of(mem), sizeof(mem));
+	pawl__buf_init_fixed(&b, mem, sizeof(mem));
+	pawl__put_system(&b);
+	report->system = pawl__race_keep(report, buf_get(&b), sizeof(mem));
 }
 
 static uint64_t first_round(void)

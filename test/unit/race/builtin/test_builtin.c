@@ -13,8 +13,10 @@
 
 #include "race/builtin/builtin.h"
 #include "race/builtin/machine.h"
+#include "race/builtin/race.h"
 #include "race/builtin/schedule.h"
 #include "race/builtin/session.h"
+#include "race/page/page.h"
 
 /* ---- Expressions ---- */
 
@@ -551,6 +553,92 @@ static void test_builtin_run__explored_on_sqlite_the_same_every_time(void **stat
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* ---- The page ---- */
+
+/* Whatever came from a store, a URL or a server's name is text on the page and nothing else. */
+static void test_builtin_html__nothing_hostile(void **state)
+{
+	static const char hostile[] = "\xc3<b>&'\"\x1b\xff\xc3";
+	static const char shown[] =
+		"\xef\xbf\xbd&lt;b&gt;&amp;&#39;&quot; \xef\xbf\xbd\xef\xbf\xbd";
+	struct builtin_row *row = calloc(1, sizeof(*row));
+	struct builtin_report r = { .incident = hostile,
+		                    .summary = hostile,
+		                    .promise = hostile,
+		                    .server = hostile,
+		                    .unit = "orders",
+		                    .notes = { hostile },
+		                    .notes_len = 1,
+		                    .system = hostile,
+		                    .command = hostile,
+		                    .rows_len = 1 };
+	struct buf b;
+
+	(void)state;
+	assert_non_null(row);
+	*row = (struct builtin_row){ .strategy = "naive", .why = hostile, .text = hostile };
+	row->explored.sessions = 1;
+	row->explored.lane_len = 1;
+	row->explored.lane[0].text = hostile;
+	r.rows = row;
+	for (int explore = 0; explore < 2; explore++) {
+		size_t n = 0;
+
+		if (explore == 0) {
+			row->explored.lane_len = 0;
+			row->bars_len = row->bars_of = 1;
+			row->bars[0] = (struct builtin_bar){ 1, 0, 10, hostile };
+			row->bars_damage = hostile;
+		} else {
+			row->explored.lane_len = 1;
+		}
+		r.explore = explore;
+		pawl__buf_init(&b, PAGE_BYTES_MAX);
+		pawl__builtin_html(&r, &b);
+		pawl__buf_putc(&b, '\0');
+		assert_false(b.overflow);
+		assert_null(strstr(b.data, "<b>"));
+		assert_null(strchr(b.data, '\x1b'));
+		assert_null(strchr(b.data, '\xff'));
+		assert_null(strstr(b.data, "style=\""));
+		for (const char *at = b.data; (at = strstr(at, shown)) != NULL; at++)
+			n++;
+		/* Title twice, summary, promise, server twice, text, why, note, system and command;
+		   then label, drawing and table of a statement, or damage, label and bar. */
+		assert_int_equal(n, 11 + 3);
+		pawl__buf_deinit(&b);
+	}
+	free(row);
+}
+
+/* The first to begin are drawn, in that order; what did not happen is not. */
+static void test_race_bars__the_first_in_order(void **state)
+{
+	struct race_span spans[BUILTIN_BARS_MAX + 3];
+	enum machine_end ends[ARRAY_LEN(spans)];
+	struct builtin_row *row = calloc(1, sizeof(*row));
+	const uint32_t len = ARRAY_LEN(spans);
+
+	(void)state;
+	assert_non_null(row);
+	for (uint32_t i = 0; i < len; i++) { /* the last began first */
+		spans[i] = (struct race_span){ 1000 + (len - i) * 1000, 90000 };
+		ends[i] = i % 2 == 0 ? END_DONE : END_REFUSED;
+	}
+	spans[len - 1] = (struct race_span){ 0, 0 };
+	pawl__race_bars(spans, ends, len, 1000, row);
+	assert_int_equal(row->bars_len, BUILTIN_BARS_MAX);
+	assert_int_equal(row->bars_of, len);
+	for (uint32_t i = 0; i < BUILTIN_BARS_MAX; i++) {
+		assert_int_equal(row->bars[i].program, len - 1 - i);
+		assert_int_equal(row->bars[i].from_us, i + 2);
+		assert_int_equal(row->bars[i].to_us, 89);
+		assert_string_equal(row->bars[i].outcome,
+		                    (len - 2 - i) % 2 == 0 ? "done" : "refused");
+	}
+	free(row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +658,8 @@ int main(void)
 		cmocka_unit_test(test_incidents__the_thirteen_are_there),
 		cmocka_unit_test(test_builtin_run__bad_options_say_what_is_wrong),
 		cmocka_unit_test(test_builtin_run__explored_on_sqlite_the_same_every_time),
+		cmocka_unit_test(test_builtin_html__nothing_hostile),
+		cmocka_unit_test(test_race_bars__the_first_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
